@@ -106,7 +106,16 @@ def make_venv() -> None:
 
 def pip() -> list[str]:
     """Start of an install command that takes what it is told and resolves nothing."""
-    return [str(PYTHON), "-m", "pip", "--quiet", "--disable-pip-version-check", "--no-input", "install", "--no-deps"]
+    return [
+        str(PYTHON),
+        "-m",
+        "pip",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--no-input",
+        "install",
+        "--no-deps",
+    ]
 
 
 @contextlib.contextmanager
@@ -135,7 +144,13 @@ def step(name: str, command: Sequence[str]) -> None:
     say(name)
     environment = {**os.environ, "PIP_USER": "0", "PYTHONNOUSERSITE": "1"}
     done = subprocess.run(
-        command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        command,
+        cwd=ROOT,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode:
         print(done.stdout + done.stderr, file=sys.stderr)
@@ -147,7 +162,7 @@ def become(command: Sequence[str | Path]) -> NoReturn:
     words = [str(word) for word in command]
     sys.stdout.flush()
     if os.name != "nt":
-        os.execv(words[0], words)  # noqa: S606 - a list of words, no shell
+        os.execv(words[0], words)
     sys.exit(subprocess.run(words, check=False).returncode)
 
 
@@ -214,11 +229,14 @@ def bench(args: list[str]) -> int:
     rows: list[object] = []
     for name in names:
         command = [str(PYTHON), str(ROOT / "bench" / f"{name}.py"), *options]
-        done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE if "--json" in options else None, check=False)
+        done = subprocess.run(
+            command, cwd=ROOT, stdout=subprocess.PIPE if "--json" in options else None, check=False
+        )
         if done.returncode:
             say(f"bench {name} failed with status {done.returncode}")
             return 1
-        rows += json.loads(done.stdout) if done.stdout is not None else []
+        if "--json" in options:
+            rows += json.loads(done.stdout)
     if "--json" in options:
         print(json.dumps(rows, indent=1))
     return 0
