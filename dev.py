@@ -38,11 +38,12 @@ UV = "uv==0.13.9"  # only the verb `lock` needs it
 LOCK_HEADER = "# Made by `python3 dev.py lock` from pyproject.toml; holds for Python 3.11 and newer.\n"
 USAGE = 2
 
-# What each lock is resolved from. Test comes first: demo takes its versions, so that one
-# environment serves both and an environment made for the tests can run the demo as it is.
+# What each lock is resolved from. Test comes first and the others take its versions, so that one
+# .venv serves both tests and demo. Base is what the wheel alone needs: CI runs it with no more.
 LOCKS = {
     "test": ["--extra=serve", "--extra=data", "--group=build", "--group=test", "--group=lint"],
     "demo": ["--extra=serve", "--group=build", "--constraints=locks/test.txt"],
+    "base": ["--constraints=locks/test.txt"],
 }
 
 
@@ -179,7 +180,7 @@ def test(args: list[str]) -> NoReturn:
     """Run the tests on every core, unless the arguments say otherwise."""
     ensure("test")
     os.chdir(ROOT)
-    chosen = any(arg.startswith(("-n", "--numprocesses", "--pdb", "--co")) for arg in args)
+    chosen = any(arg.startswith(("-n", "--numprocesses", "--pdb", "--collect-only")) for arg in args)
     workers = [] if chosen else ["-n", str(os.cpu_count() or 2), "--dist=worksteal"]
     become([PYTHON, "-m", "pytest", *workers, *args])
 
@@ -244,8 +245,7 @@ def bench(args: list[str]) -> int:
 
 def sim(args: list[str]) -> int:
     """Run the seeded simulator, once the engine that it drives is there."""
-    engine = ROOT / "src" / "crossmargin" / "engine"
-    if not engine.is_dir():
+    if not any((ROOT / "src" / "crossmargin" / "engine").glob("simulate*")):
         print("sim: the simulator arrives with the engine; there is nothing to simulate yet", file=sys.stderr)
         return USAGE
     ensure("test")

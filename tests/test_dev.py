@@ -2,6 +2,7 @@
 
 import ast
 import importlib.util
+import json
 import re
 import subprocess
 import sys
@@ -64,9 +65,9 @@ def finish(dev: ModuleType, lock: str) -> None:
     dev.STAMP.write_text(f"{dev.origin()} {lock} {dev.digest(lock)}\n")
 
 
-def test_there_are_two_locks() -> None:
-    """One for the demo, one for everything else."""
-    assert [lock.name for lock in LOCKS] == ["demo.txt", "test.txt"]
+def test_there_are_three_locks() -> None:
+    """For the wheel alone, for the demo, for everything."""
+    assert [lock.name for lock in LOCKS] == ["base.txt", "demo.txt", "test.txt"]
 
 
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.name)
@@ -92,22 +93,22 @@ def dev_header() -> str:
     return "# Made by `python3 dev.py lock` from pyproject.toml; holds for Python 3.11 and newer.\n"
 
 
-def test_demo_lock_is_part_of_the_test_lock() -> None:
-    """One environment serves both, so both agree on every version."""
-    demo, everything = (pins(ROOT / "locks" / f"{name}.txt") for name in ("demo", "test"))
-    assert {name: everything.get(name) for name in demo} == demo
+@pytest.mark.parametrize(("part", "whole"), [("base", "demo"), ("demo", "test")])
+def test_each_lock_is_part_of_the_next(part: str, whole: str) -> None:
+    """One environment serves demo and tests, so the locks agree on every version."""
+    smaller, larger = (pins(ROOT / "locks" / f"{name}.txt") for name in (part, whole))
+    assert {name: larger.get(name) for name in smaller} == smaller
 
 
 def test_locks_satisfy_the_declared_dependencies() -> None:
     """A dependency that was added without `dev.py lock` is found here."""
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     groups = settings["dependency-groups"]
-    base = [*settings["project"]["dependencies"], *settings["project"]["optional-dependencies"]["serve"]]
-    data = settings["project"]["optional-dependencies"]["data"]
-    declared = {
-        "demo": [*base, *groups["build"]],
-        "test": [*base, *groups["build"], *data, *groups["test"], *groups["lint"]],
-    }
+    extras = settings["project"]["optional-dependencies"]
+    base = settings["project"]["dependencies"]
+    demo = [*base, *extras["serve"], *groups["build"]]
+    everything = [*demo, *extras["data"], *groups["test"], *groups["lint"]]
+    declared = {"base": base, "demo": demo, "test": everything}
     for lock, requirements in declared.items():
         locked = pins(ROOT / "locks" / f"{lock}.txt")
         for requirement in map(Requirement, requirements):
@@ -194,6 +195,22 @@ def test_sim_says_when_there_is_nothing_to_simulate(
     """Before the engine exists, `sim` says so in one line and exits with 2."""
     assert dev.main(["sim", "--seed", "1"]) == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_benches_print_one_list(
+    dev: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With --json, the rows of several benches become one document."""
+    monkeypatch.setattr(dev, "ensure", lambda lock: None)
+    monkeypatch.setattr(dev, "PYTHON", Path(sys.executable))
+    (dev.ROOT / "bench").mkdir()
+    for name in ("assess", "engine"):
+        row = f'import sys; assert "--json" in sys.argv; print(\'[{{"name": "{name}"}}]\')'
+        (dev.ROOT / "bench" / f"{name}.py").write_text(row, encoding="utf-8")
+    assert dev.main(["bench", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == [{"name": "assess"}, {"name": "engine"}]
+    assert dev.main(["bench", "engine", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == [{"name": "engine"}]
 
 
 def test_bench_names_what_there_is(dev: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
