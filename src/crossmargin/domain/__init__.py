@@ -1,0 +1,1 @@
+"""The nouns: instruments, accounts, positions, orders, marks. Frozen values without behaviour of their own."""

@@ -1,0 +1,56 @@
+"""What a venue answers when it says no: a value with the figures, never an exception."""
+
+from decimal import Decimal
+from enum import StrEnum
+
+from msgspec import Struct
+
+from crossmargin.domain.arithmetic import plain
+
+__all__ = ["Refusal", "RejectReason"]
+
+
+class RejectReason(StrEnum):
+    """Why an order or change is refused. The order of the members is the order of precedence."""
+
+    UNKNOWN_POSITION = "unknown_position"
+    SIZE_OFF_LOT = "size_off_lot"
+    SIZE_BELOW_MINIMUM = "size_below_minimum"
+    REDUCE_ONLY_WOULD_OPEN = "reduce_only_would_open"
+    MODE_NOT_OFFERED = "mode_not_offered"
+    MODE_IN_USE = "mode_in_use"
+    LEVERAGE_ABOVE_TIER = "leverage_above_tier"
+    POSITION_CAP = "position_cap"
+    MARGIN_NOT_REMOVABLE = "margin_not_removable"
+    INSUFFICIENT_BALANCE = "insufficient_balance"
+    INSUFFICIENT_MARGIN = "insufficient_margin"
+    WOULD_BE_LIQUIDATED = "would_be_liquidated"
+
+
+class Refusal(Struct, frozen=True, kw_only=True):
+    """A refusal with its figures.
+
+    Attributes:
+        reason: Which rule says no.
+        needs: What the request needs, None where the rule has no amount.
+        has: What is there.
+        unit: Currency or unit of both.
+        code: The venue's own error code, where known.
+        note: A half-sentence more.
+    """
+
+    reason: RejectReason
+    needs: Decimal | None = None
+    has: Decimal | None = None
+    unit: str = ""
+    code: str = ""
+    note: str = ""
+
+    def __str__(self) -> str:
+        """One line: reason, figures, the venue's code."""
+        text = self.reason.value.replace("_", " ")
+        if self.needs is not None and self.has is not None:
+            text += f": needs {plain(self.needs)} {self.unit}, has {plain(self.has)} {self.unit}".rstrip()
+        if self.note:
+            text += f" ({self.note})"
+        return f"{text} [{self.code}]" if self.code else text

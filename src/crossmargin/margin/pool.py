@@ -1,0 +1,119 @@
+"""Pools: what shares collateral. One per settlement currency, and one for each isolated position."""
+
+from collections.abc import Iterable
+from decimal import Decimal
+from enum import StrEnum
+
+from msgspec import Struct
+
+from crossmargin.domain.account import Order, Position
+from crossmargin.domain.arithmetic import ZERO, quotient
+from crossmargin.margin.legs import Leg, Requirement, requirement
+from crossmargin.rulebook.rules import Rules
+
+__all__ = ["Pool", "Risk", "Status", "requirements", "status_of"]
+
+
+class Status(StrEnum):
+    """How a pool stands."""
+
+    SAFE = "safe"
+    WARNING = "warning"
+    LIQUIDATION = "liquidation"
+
+    @property
+    def severity(self) -> int:
+        """0 safe, 1 warning, 2 liquidation."""
+        return list(Status).index(self)
+
+
+class Risk(Struct, frozen=True, kw_only=True):
+    """The verdict on one pool, all in its currency.
+
+    Attributes:
+        available: What supports the pool.
+        initial: Initial margin of positions and orders.
+        maintenance: Maintenance margin.
+        fees: Closing fees that the venue adds to maintenance.
+    """
+
+    available: Decimal
+    initial: Decimal
+    maintenance: Decimal
+    fees: Decimal
+
+    def __add__(self, other: "Risk") -> "Risk":
+        """Add two pools of the same currency."""
+        return Risk(
+            available=self.available + other.available,
+            initial=self.initial + other.initial,
+            maintenance=self.maintenance + other.maintenance,
+            fees=self.fees + other.fees,
+        )
+
+    @property
+    def required(self) -> Decimal:
+        """Maintenance margin and closing fees."""
+        return self.maintenance + self.fees
+
+    @property
+    def ratio(self) -> Decimal | None:
+        """What supports / what is required, None when nothing is required."""
+        return quotient(self.available, self.required) if self.required else None
+
+
+class Pool(Struct, frozen=True, kw_only=True):
+    """One pool: its legs, their requirements and the verdict.
+
+    Attributes:
+        currency: Currency of every amount.
+        isolated: The isolated position that is the whole pool, None for a cross pool.
+        legs: Positions first, then opening orders.
+        requirements: Maintenance and fee of each leg, in the order of legs.
+        fixed: The part of `risk.available` that no price moves: cash or isolated margin less holds.
+        risk: The verdict.
+        status: Safe, warning or liquidation.
+    """
+
+    currency: str
+    isolated: Position | None
+    legs: tuple[Leg, ...]
+    requirements: tuple[Requirement, ...]
+    fixed: Decimal
+    risk: Risk
+    status: Status
+
+    @property
+    def positions(self) -> list[Leg]:
+        """Legs that are positions."""
+        return [leg for leg in self.legs if not isinstance(leg.holding, Order)]
+
+
+def requirements(legs: Iterable[Leg]) -> list[Requirement]:
+    """Requirement of every leg, each in the tier of its group's whole size."""
+    legs = tuple(legs)
+    sizes: dict[str, Decimal] = {}
+    for leg in legs:
+        if leg.group is not None:
+            sizes[leg.group] = sizes.get(leg.group, ZERO) + leg.size
+    return [
+        requirement(
+            leg,
+            0 if leg.table is None else leg.table.index_of(leg.size if leg.group is None else sizes[leg.group]),
+            leg.value,
+        )
+        for leg in legs
+    ]
+
+
+def status_of(risk: Risk, rules: Rules) -> Status:
+    """Compare what supports with what is required, without a division.
+
+    Source: SPEC 1 "margin ratio": warn at <= warn_at, liquidate by the rulebook's trigger at 1.
+    """
+    required = risk.required
+    if rules.triggered(risk.available, required):
+        return Status.LIQUIDATION
+    if required and risk.available <= rules.warn_at * required:
+        return Status.WARNING
+    return Status.SAFE

@@ -1,0 +1,93 @@
+"""The keys by which venues differ: every number or named formula that the layers above may ask for."""
+
+from decimal import Decimal
+from typing import Literal
+
+from msgspec import Struct
+
+from crossmargin.domain.account import AccountMode, MarginMode, PositionMode
+from crossmargin.domain.numbers import NonNegative, Positive
+
+__all__ = ["OptionRates", "Rules"]
+
+
+class OptionRates(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Margin of short options, fractions of the underlying's price.
+
+    Attributes:
+        initial_floor: Least initial margin (OKX a).
+        initial_start: Initial margin at the money (OKX b), reduced by the out-of-the-money distance.
+        maintenance: Maintenance margin, by base currency (OKX c).
+        order_floor: Least hold of a sell-to-open order.
+    """
+
+    initial_floor: NonNegative
+    initial_start: NonNegative
+    maintenance: dict[str, NonNegative]
+    order_floor: NonNegative
+
+
+class Rules(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One venue's rules for one account mode. Each key is documented in docs/reference/rulebook.md.
+
+    Attributes:
+        account_modes: Account modes that the file covers.
+        margin_modes: Margin modes offered.
+        position_modes: Position modes offered.
+        position_value_at: Price that values a position in initial and maintenance margin.
+        tier_scheme: One rate for the whole position, or brackets with a deduction.
+        tier_unit: What tier bounds count.
+        tier_bound: Whether a size equal to a bound still belongs to the lower tier.
+        tier_group: What shares one tier: the family's contracts, the instrument, or each leg alone.
+        isolated_tier_group: The same for isolated positions.
+        tier_includes_orders: Whether live opening orders count in the tier's size (cross).
+        order_price: Price of an opening order: its own, or the greatest of last x 1.0015, mark and its own for sells.
+        order_fee: Fee held with an opening order.
+        order_maintenance: Whether opening orders need maintenance margin too.
+        open_loss: Whether an order's immediate loss against the mark is part of its cost.
+        closing_fee: Fee added to maintenance in the ratio.
+        ratio_deducts_holds: Whether order fees, isolated orders, spot and option holds leave the ratio's numerator.
+        available_balance: Whether unrealised gains count in the available balance.
+        warn_at: Ratio at or below which the account is warned.
+        trigger: Comparison of ratio with 1 that liquidates.
+        cancels_orders_first: Whether risk control cancels opening orders before liquidation.
+        default_leverage: Leverage of an instrument on which none was set.
+        isolated_removal: Named formula of the margin that may be taken from an isolated position.
+        withdrawal: Named formula of the largest withdrawal.
+        venue_liquidation: Named formula of the venue's printed liquidation price.
+        break_even: Named formula of the break-even price.
+        option: Option rates, absent where options are not covered.
+    """
+
+    account_modes: tuple[AccountMode, ...]
+    margin_modes: tuple[MarginMode, ...]
+    position_modes: tuple[PositionMode, ...]
+    position_value_at: Literal["mark", "entry"] = "mark"
+    tier_scheme: Literal["whole", "marginal"] = "whole"
+    tier_unit: Literal["contracts", "notional", "borrowed", "base"] = "notional"
+    tier_bound: Literal["inclusive", "exclusive"] = "inclusive"
+    tier_group: Literal["family", "instrument", "leg"] = "leg"
+    isolated_tier_group: Literal["instrument", "leg"] = "leg"
+    tier_includes_orders: bool = False
+    order_price: Literal["order", "worst_for_sells"] = "order"
+    order_fee: Literal["none", "taker"] = "none"
+    order_maintenance: bool = False
+    open_loss: bool = False
+    closing_fee: Literal["none", "taker_at_mark"] = "none"
+    ratio_deducts_holds: bool = False
+    available_balance: Literal["without_gains", "with_gains"] = "with_gains"
+    warn_at: Positive = Positive(3)
+    trigger: Literal["<=", "<"] = "<="
+    cancels_orders_first: bool = False
+    default_leverage: Positive = Positive(1)
+    isolated_removal: Literal["initial_margin_and_losses", "none"] = "none"
+    withdrawal: Literal["free_margin_without_gains"] = "free_margin_without_gains"
+    venue_liquidation: Literal["okx", "binance", "none"] = "none"
+    break_even: Literal["round_trip", "entry_fee"] = "round_trip"
+    option: OptionRates | None = None
+
+    def triggered(self, available: Decimal, required: Decimal) -> bool:
+        """Whether the ratio available / required has reached the trigger; never where nothing is required."""
+        if not required:
+            return False
+        return available <= required if self.trigger == "<=" else available < required
