@@ -7,6 +7,7 @@ Numbers stay exactly as written until `crossmargin.domain.numbers` reads them; d
 import json
 import re
 import tomllib
+from datetime import UTC, date, datetime
 from typing import Any, TypeVar
 
 import msgspec
@@ -14,13 +15,17 @@ import msgspec
 from crossmargin.domain.numbers import Amount, NonNegative, Positive, RawNumber, Sign, number
 from crossmargin.errors import InputError
 
-__all__ = ["convert", "parse_json", "parse_toml", "read_text"]
+__all__ = ["Moment", "convert", "parse_json", "parse_toml", "read_text"]
 
 Shape = TypeVar("Shape")
 
-_SIGNS = {Positive: Sign.POSITIVE, NonNegative: Sign.NON_NEGATIVE, Amount: Sign.ANY}
+_SIGNS: dict[type[Amount], Sign] = {Positive: Sign.POSITIVE, NonNegative: Sign.NON_NEGATIVE, Amount: Sign.ANY}
 _BYTES_MAX = 64 * 1024 * 1024
 _DEPTH_MAX = 64
+
+
+class Moment(datetime):
+    """A day or a time, as a field type; a day is its first second and a time without zone is UTC."""
 
 
 def read_text(path: str) -> str:
@@ -97,10 +102,26 @@ def convert(raw: object, shape: type[Shape], source: str, within: str = "") -> S
 
 
 def _read_field(field_type: type, raw: object) -> object:
-    sign = _SIGNS.get(field_type)
-    if sign is None:
-        raise NotImplementedError(field_type)
-    return field_type(number(raw, sign))
+    if field_type is Moment:
+        return _moment(raw)
+    for known, sign in _SIGNS.items():
+        if field_type is known:
+            return known(number(raw, sign))
+    raise NotImplementedError(field_type)
+
+
+def _moment(raw: object) -> Moment:
+    if isinstance(raw, str):
+        try:
+            raw = datetime.fromisoformat(raw)
+        except ValueError:
+            raise ValueError(f"{raw[:40]!r} is not a time: write 2026-09-01T00:00:00Z") from None
+    if isinstance(raw, date) and not isinstance(raw, datetime):
+        raw = datetime(raw.year, raw.month, raw.day, tzinfo=UTC)
+    if not isinstance(raw, datetime):
+        raise ValueError(f"{raw!r} is not a time: write 2026-09-01T00:00:00Z")
+    zoned = raw if raw.tzinfo is not None else raw.replace(tzinfo=UTC)
+    return Moment.fromisoformat(zoned.isoformat())
 
 
 def _in_our_words(problem: str) -> str:

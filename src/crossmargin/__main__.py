@@ -1,0 +1,5 @@
+"""``python -m crossmargin`` is the command line."""
+
+from crossmargin.cli.main import main
+
+main()

@@ -1,0 +1,83 @@
+"""The command line: one small module a verb, imported only when that verb runs."""
+
+import sys
+from importlib import import_module
+from typing import Any
+
+import click
+
+from crossmargin import __version__
+from crossmargin.errors import CrossMarginError
+
+__all__ = ["main"]
+
+_VERBS = {
+    # verb: (module, one line of help)
+    "assess": ("assess", "Every margin figure of an account."),
+    "modes": ("modes", "The same book in cross and in isolated mode, side by side."),
+    "liq": ("liq", "Liquidation prices: each leg, a market move, two coins at once."),
+    "what-if": ("what_if", "Before and after a list of changes."),
+    "explain": ("explain", "The lines whose sum is a figure."),
+    "replay": ("replay", "An account through recorded or generated prices."),
+    "venues": ("venues", "Rulebooks, their sources and how sure each rule is."),
+    "demo": ("demo", "Two fates of one book: cross and isolated through two crashes."),
+}
+
+
+class _Verbs(click.Group):
+    """Loads the module of a verb when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Verbs in the order of a user's journey."""
+        return list(_VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import one verb."""
+        if cmd_name not in _VERBS:
+            return None
+        command = import_module(f"crossmargin.cli.{_VERBS[cmd_name][0]}").command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the verbs without importing one."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(verb, text) for verb, (_, text) in _VERBS.items()])
+
+
+@click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="crossmargin")
+def app() -> None:
+    """Exact cross margin for crypto derivatives: what an account is worth, needs and risks.
+
+    Example: crossmargin assess account.toml
+    """
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and leave with its exit status.
+
+    0 safe, 1 bad usage or input (one line on stderr), 2 warning, 3 liquidation, 130 interrupted.
+    """
+    if not __debug__:
+        _leave("crossmargin: assertions guard the money here: run Python without -O", 1)
+    try:
+        status: Any = app.main(args=arguments, standalone_mode=False)
+    except click.ClickException as error:
+        _leave(f"crossmargin: {' '.join(error.format_message().split())}", 1)
+    except click.exceptions.NoArgsIsHelpError as error:
+        _leave(str(error), 1)
+    except (click.Abort, KeyboardInterrupt):
+        _leave("crossmargin: interrupted", 130)
+    except CrossMarginError as error:
+        _leave(f"crossmargin: {error}", 1)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)
+    else:
+        sys.exit(status if isinstance(status, int) else 0)
+
+
+def _leave(line: str, status: int) -> None:
+    click.echo(line, err=True)
+    sys.exit(status)

@@ -1,0 +1,1 @@
+"""The files and JSON objects that people and programs hand us, and the ones we hand back."""
