@@ -24,7 +24,7 @@ from typing import ParamSpec, TypeVar
 
 from crossmargin.errors import PrecisionError
 
-__all__ = ["EXACT", "ONE", "ZERO", "ceil_to", "exact", "floor_to", "plain", "quotient", "root", "scaled", "total"]
+__all__ = ["EXACT", "ONE", "ZERO", "ceil_to", "exact", "floor_to", "narrow", "plain", "quotient", "root", "scaled", "total", "wide"]
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
@@ -40,6 +40,18 @@ EXACT = Context(
 )
 _QUOTIENT = Context(prec=28, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation, DivisionByZero, Overflow])
 _WIDE = Context(prec=400, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation, DivisionByZero, Overflow])
+_WIDE_EXACT = Context(prec=400, traps=[Inexact, InvalidOperation, DivisionByZero, Overflow, FloatOperation])
+
+
+def wide(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+    """Run a function with 400 exact digits: for solving equations, where figures of 60 digits are multiplied."""
+
+    @wraps(function)
+    def wrapped(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
+        with localcontext(_WIDE_EXACT):
+            return function(*args, **kwargs)
+
+    return wrapped
 
 
 def exact(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
@@ -47,7 +59,7 @@ def exact(function: Callable[Parameters, Result]) -> Callable[Parameters, Result
 
     @wraps(function)
     def wrapped(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
-        if getcontext().prec == DIGITS:
+        if getcontext().prec >= DIGITS:
             return function(*args, **kwargs)
         try:
             with localcontext(EXACT):
@@ -103,6 +115,11 @@ def ceil_to(amount: Decimal, step: Decimal) -> Decimal:
     Decimal('0.3')
     """
     return _WIDE.multiply(_WIDE.divide(amount, step).to_integral_value(ROUND_CEILING), step)
+
+
+def narrow(amount: Decimal) -> Decimal:
+    """Round half-even to 28 digits, as every quotient is."""
+    return _QUOTIENT.plus(amount)
 
 
 def total(amounts: Iterable[Decimal]) -> Decimal:

@@ -1,0 +1,259 @@
+"""Where a pool's ratio reaches 1 when prices move: an exact search over the brackets, without bisection.
+
+Let d be a common move (0.1 = +10 %) and b an underlying's beta, so that its prices become mark x (1 + b d). Between
+the bounds of the tiers everything that a pool has and needs is
+
+    surplus(d) = available - required = constant + slope x d + reciprocal / (1 + b d)
+
+where only inverse contracts and coin-backed debts contribute the last term. So the line of moves is cut at the tier
+bounds, and in each piece the equation is solved in closed form. A jump of the requirement at a bound can be the
+crossing itself. One underlying alone is the case b = 1 for it and 0 for all others.
+"""
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+
+from msgspec import Struct, structs
+
+from crossmargin.domain.arithmetic import ONE, ZERO, quotient, root, scaled, wide
+from crossmargin.margin.legs import Leg, Path, requirement
+from crossmargin.margin.pool import Pool
+from crossmargin.rulebook.rules import Rules
+
+__all__ = ["Crossing", "Move", "crossing", "zero_equity"]
+
+_TWO, _FOUR = Decimal(2), Decimal(4)
+
+
+class Move(Struct, frozen=True):
+    """A common move as a fraction that is never rounded before it becomes a price.
+
+    Attributes:
+        numerator: Over
+        denominator: which is positive.
+    """
+
+    numerator: Decimal
+    denominator: Decimal = ONE
+
+    @property
+    def size(self) -> Decimal:
+        """The move, half-even to 28 digits: -0.1 is a fall of 10 %."""
+        return quotient(self.numerator, self.denominator)
+
+    def price(self, mark: Decimal, beta: Decimal = ONE) -> Decimal:
+        """A mark after the move, rounded once: mark x (1 + beta x move)."""
+        return scaled(mark, self.denominator + beta * self.numerator, self.denominator)
+
+
+class Crossing(Struct, frozen=True):
+    """The nearest move in one direction at which the pool's ratio reaches 1.
+
+    Attributes:
+        move: The move itself.
+        bounds: Moves at which tier bounds were passed on the way, nearest first.
+        jump: Whether the requirement jumps across at a tier bound instead of meeting the available amount.
+    """
+
+    move: Move
+    bounds: tuple[Move, ...] = ()
+    jump: bool = False
+
+
+class _Piece(Struct, frozen=True):
+    """surplus(d) = constant + slope x d + reciprocal / (1 + beta x d), between two tier bounds."""
+
+    constant: Decimal
+    slope: Decimal
+    reciprocal: Decimal
+    beta: Decimal
+
+    def surplus(self, move: Decimal) -> Decimal:
+        """The surplus at a move where prices are above zero."""
+        amount = self.constant + self.slope * move
+        return amount + quotient(self.reciprocal, ONE + self.beta * move) if self.reciprocal else amount
+
+    def roots(self) -> list[Move]:
+        """Every move at which the surplus is zero (a surplus that is zero everywhere has none)."""
+        if not self.reciprocal:
+            return [_move(-self.constant, self.slope)] if self.slope else []
+        square = self.slope * self.beta
+        linear = self.constant * self.beta + self.slope
+        rest = self.constant + self.reciprocal
+        if not square:
+            return [_move(-rest, linear)] if linear else []
+        under = linear * linear - _FOUR * square * rest
+        if under < 0:
+            return []
+        distance = root(under)
+        return [_move(-linear - distance, _TWO * square), _move(-linear + distance, _TWO * square)]
+
+
+@wide
+def crossing(pool: Pool, betas: Mapping[str, Decimal], rules: Rules, *, up: bool) -> Crossing | None:
+    """Nearest common move, up or down, at which the pool's ratio reaches 1.
+
+    Args:
+        pool: The pool, all other things fixed; option marks do not move.
+        betas: Beta of each underlying that moves; those not named stay.
+        rules: The rulebook's trigger.
+        up: Direction of the common factor.
+
+    Returns:
+        The crossing, or None when no positive price in this direction reaches it. From a pool that is already past
+        1, the crossing back.
+
+    Source: SPEC 1 "liquidation price" (ours); research/venues.md 0.3 items 5 and 6.
+    """
+    if not pool.risk.required or not any(_beta(leg, betas) for leg in pool.legs):
+        return None
+    if pool.risk.available == pool.risk.required:
+        return Crossing(Move(ZERO))
+    safe = not rules.triggered(pool.risk.available, pool.risk.required)
+    bounds = sorted(_bounds(pool, betas, up=up), key=lambda bound: abs(bound.size))
+    limit = _limit(pool, betas, up=up)
+    near = ZERO
+    passed: list[Move] = []
+    for far in [*bounds, None]:
+        end = limit if far is None else far.size
+        piece = _piece(pool, betas, _inside(near, end, up=up))
+        if passed and _is_safe(piece.surplus(near), rules) != safe:
+            return Crossing(passed[-1], tuple(passed[:-1]), jump=True)
+        found = [each for each in piece.roots() if _between(each.size, near, end)]
+        if found:
+            return Crossing(min(found, key=lambda each: abs(each.size)), tuple(passed))
+        if far is not None:
+            passed.append(far)
+            near = far.size
+    return None
+
+
+@wide
+def zero_equity(pool: Pool, underlying: str) -> Move | None:
+    """Nearest move of one underlying at which what supports the pool is used up; None when no price does that.
+
+    Source: SPEC 2 B5; research/venues.md 1.4 (zero-equity price).
+    """
+    bare = tuple(
+        structs.replace(leg, table=None, maintenance=None, closing_fee=ZERO, value_path=leg.path) for leg in pool.legs
+    )
+    betas = {underlying: ONE}
+    roots = _piece(structs.replace(pool, legs=bare), betas, ZERO).roots()
+    real = [each for each in roots if each.numerator > -each.denominator]
+    return min(real, key=lambda each: abs(each.size), default=None)
+
+
+def _is_safe(surplus: Decimal, rules: Rules) -> bool:
+    return surplus > 0 if rules.trigger == "<=" else surplus >= 0
+
+
+def _beta(leg: Leg, betas: Mapping[str, Decimal]) -> Decimal:
+    """How far the leg's price follows the move; zero for what does not move at all."""
+    if leg.path is Path.FIXED and leg.value_path is Path.FIXED:
+        return ZERO
+    return betas.get(leg.instrument.underlying, ZERO)
+
+
+def _move(numerator: Decimal, denominator: Decimal) -> Move:
+    return Move(-numerator, -denominator) if denominator < 0 else Move(numerator, denominator)
+
+
+def _between(size: Decimal, near: Decimal, end: Decimal | None) -> bool:
+    """Beyond near, up to end, on the side of the search."""
+    if end is None:
+        return size > near
+    return near < size <= end if end > near else end < size < near
+
+
+def _inside(near: Decimal, end: Decimal | None, *, up: bool) -> Decimal:
+    """A move between two bounds, to read the tiers there."""
+    if end is None:
+        return near + ONE if up else near - ONE
+    return (near + end) * Decimal("0.5")
+
+
+def _limit(pool: Pool, betas: Mapping[str, Decimal], *, up: bool) -> Decimal | None:
+    """The move at which the first price would be zero; None when prices only rise."""
+    moving = [beta for leg in pool.legs if (beta := _beta(leg, betas)) and (beta < 0) is up]
+    if not moving:
+        return None
+    return -quotient(ONE, max(moving, key=abs))
+
+
+def _groups(legs: Iterable[Leg]) -> list[list[Leg]]:
+    """Legs that share a tier, together."""
+    shared: dict[str, list[Leg]] = {}
+    alone = []
+    for leg in legs:
+        if leg.group is None:
+            alone.append([leg])
+        else:
+            shared.setdefault(leg.group, []).append(leg)
+    return [*shared.values(), *alone]
+
+
+def _size_moves(leg: Leg, betas: Mapping[str, Decimal]) -> bool:
+    """Whether the size that picks the tier follows the price."""
+    if leg.table is None or leg.value_path is Path.FIXED or not _beta(leg, betas):
+        return False
+    return leg.table.unit == "notional" or (leg.table.unit == "base" and leg.instrument.inverse)
+
+
+def _bounds(pool: Pool, betas: Mapping[str, Decimal], *, up: bool) -> list[Move]:
+    """Moves in one direction at which some tier group passes a bound."""
+    found = []
+    for group in _groups(pool.legs):
+        moving = [leg for leg in group if _size_moves(leg, betas)]
+        if not moving:
+            continue
+        first = moving[0]
+        beta = _beta(first, betas)
+        fixed = sum((leg.size for leg in group if leg not in moving), ZERO)
+        size = sum((leg.size for leg in moving), ZERO)
+        tiers = first.table.tiers if first.table is not None else ()
+        for tier in tiers:
+            room = tier.up_to - fixed if tier.up_to is not None else ZERO
+            if room <= 0 or not size:
+                continue
+            # The size at a move is size x (1 + beta d), or size / (1 + beta d).
+            if first.value_path is Path.DIRECT:
+                bound = _move(room - size, size * beta)
+            else:
+                bound = _move(size - room, room * beta)
+            if bound.numerator and (bound.numerator > 0) is up:
+                found.append(bound)
+    return found
+
+
+def _piece(pool: Pool, betas: Mapping[str, Decimal], inside: Decimal) -> _Piece:
+    """Coefficients of the surplus around a move, with the tiers that hold there."""
+    constant, slope, reciprocal, reciprocal_beta = pool.fixed, ZERO, ZERO, ZERO
+    for group in _groups(pool.legs):
+        size = sum((_size_at(leg, betas, inside) for leg in group), ZERO)
+        for leg in group:
+            tier = leg.table.index_of(size) if leg.table is not None else 0
+            base = _required(leg, tier, ZERO)
+            needed = _required(leg, tier, leg.value) - base
+            beta = _beta(leg, betas)
+            # PnL is pnl - swing + swing x path, the requirement base + needed x path: two amounts that follow a path.
+            constant += leg.pnl - leg.swing - base
+            for amount, path in ((leg.swing, leg.path), (-needed, leg.value_path)):
+                if path is Path.RECIPROCAL and beta:
+                    reciprocal += amount
+                    reciprocal_beta = beta
+                else:
+                    constant += amount
+                    slope += amount * beta if path is Path.DIRECT else ZERO
+    return _Piece(constant, slope, reciprocal, reciprocal_beta)
+
+
+def _required(leg: Leg, tier: int, value: Decimal) -> Decimal:
+    needed = requirement(leg, tier, value)
+    return needed.maintenance + needed.fee
+
+
+def _size_at(leg: Leg, betas: Mapping[str, Decimal], move: Decimal) -> Decimal:
+    if not _size_moves(leg, betas):
+        return leg.size
+    factor = ONE + _beta(leg, betas) * move
+    return leg.size * factor if leg.value_path is Path.DIRECT else quotient(leg.size, factor)
