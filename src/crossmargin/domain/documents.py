@@ -8,20 +8,33 @@ import json
 import re
 import tomllib
 from datetime import UTC, date, datetime
-from typing import Any, TypeVar
+from difflib import get_close_matches
+from enum import Enum
+from typing import Any, TypeVar, get_args
 
 import msgspec
 
-from crossmargin.domain.numbers import Amount, NonNegative, Positive, RawNumber, Sign, number
+from crossmargin.domain.numbers import Amount, NonNegative, Positive, RawNumber, Sign, number, shown
 from crossmargin.errors import InputError
 
-__all__ = ["Moment", "convert", "parse_json", "parse_toml", "read_text"]
+__all__ = ["Moment", "convert", "key_path", "one_line", "parse_json", "parse_toml", "read_text"]
 
 Shape = TypeVar("Shape")
 
 _SIGNS: dict[type[Amount], Sign] = {Positive: Sign.POSITIVE, NonNegative: Sign.NON_NEGATIVE, Amount: Sign.ANY}
 _BYTES_MAX = 64 * 1024 * 1024
-_DEPTH_MAX = 64
+_KEY_MAX = 60
+_PLACE = re.compile(r"(.*) - at `(?:key` in `)?(\$[^`]*)`", re.DOTALL)
+_STEP = re.compile(r"\.([^.\[]+)|\[([0-9]+)\]|\[(\.\.\.)\]")
+_HALF_PAIR = re.compile(r"\\u[dD][89a-fA-F]")
+_WORDS = {
+    "str": "text",
+    "bool": "true or false",
+    "int": "a whole number",
+    "object": "a table of keys",
+    "array": "a list",
+    "null": "nothing",
+}
 
 
 class Moment(datetime):
@@ -37,8 +50,8 @@ def read_text(path: str) -> str:
     try:
         with open(path, "rb") as file:
             content = file.read(_BYTES_MAX + 1)
-    except OSError as error:
-        raise InputError(path, "", error.strerror or str(error)) from None
+    except (OSError, ValueError) as error:
+        raise InputError(one_line(path), "", getattr(error, "strerror", None) or str(error)) from None
     if len(content) > _BYTES_MAX:
         raise InputError(path, "", "larger than 64 MiB")
     try:
@@ -52,33 +65,38 @@ def parse_toml(text: str, source: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text, parse_float=RawNumber)
     except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
-        raise InputError(source, "", f"not valid TOML: {error}") from None
+        raise InputError(source, "", one_line(f"not valid TOML: {error}")) from None
 
 
 def parse_json(text: str, source: str) -> Any:  # noqa: ANN401 - JSON is any shape until it is converted
     """Parse JSON, leaving every number as it is written and refusing duplicate keys."""
 
     def no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        table = dict(pairs)
-        if len(table) != len(pairs):
-            keys = [key for key, _ in pairs]
-            twice = next(key for key in keys if keys.count(key) > 1)
-            raise InputError(source, twice, "the same key stands twice")
+        table: dict[str, Any] = {}
+        for key, value in pairs:
+            if key in table:
+                raise InputError(source, one_line(key), "the same key stands twice")
+            table[key] = value
         return table
 
     def refuse(constant: str) -> Any:  # noqa: ANN401 - the signature that json asks for
         raise InputError(source, "", f"{constant} is not a number")
 
     try:
-        return json.loads(
+        document = json.loads(
             text,
             parse_float=RawNumber,
             parse_int=RawNumber,
             parse_constant=refuse,
             object_pairs_hook=no_duplicates,
         )
+        if _HALF_PAIR.search(text):
+            json.dumps(document, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise InputError(source, "", "not valid JSON: half of a surrogate pair is no character") from None
     except (json.JSONDecodeError, RecursionError) as error:
         raise InputError(source, "", f"not valid JSON: {error}") from None
+    return document
 
 
 def convert(raw: object, shape: type[Shape], source: str, within: str = "") -> Shape:
@@ -96,9 +114,68 @@ def convert(raw: object, shape: type[Shape], source: str, within: str = "") -> S
     try:
         return msgspec.convert(raw, shape, dec_hook=_read_field, str_keys=True)
     except msgspec.ValidationError as error:
-        problem, _, path = str(error).partition(" - at `$")
-        field = (within + path.rstrip("`")).lstrip(".").replace("[...]", "")
-        raise InputError(source, field, _in_our_words(problem)) from None
+        found = _PLACE.fullmatch(str(error))
+        problem, path = (found[1], found[2]) if found else (str(error), "$")
+        field, value, expected = _follow(path, raw, shape)
+        problem = _in_our_words(problem, value, expected)
+        raise InputError(source, f"{within}{field}".lstrip("."), problem) from None
+
+
+def one_line(text: str) -> str:
+    r"""Write what does not print (line ends, terminal codes, half characters) as escapes.
+
+    >>> one_line("a\nb")
+    'a\\nb'
+    """
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
+
+
+def key_path(key: object) -> str:
+    """Write a key as a step of a path: ``.USDT``, or in quotes where it holds more than letters and digits.
+
+    >>> key_path("USDT"), key_path("BTC-USDT-SWAP")
+    ('.USDT', '."BTC-USDT-SWAP"')
+    """
+    text = one_line(str(key))
+    text = text if len(text) <= _KEY_MAX else f"{text[:_KEY_MAX]}..."
+    return f".{text}" if text.replace("_", "a").isalnum() else f'."{text}"'
+
+
+def _follow(path: str, value: Any, shape: Any) -> tuple[str, Any, Any]:  # noqa: ANN401 - any document, any type
+    """Walk msgspec's path to the value that it refused; where the path hides a key (``[...]``), find the key.
+
+    Returns:
+        The path in full, the value there, and the type that was expected.
+    """
+    field = ""
+    for name, index, _ in _STEP.findall(path):
+        shape = _present(shape)
+        if name:
+            shape = next(each.type for each in msgspec.structs.fields(shape) if each.encode_name == name)
+            field, value = f"{field}.{name}", value[name]
+        elif index:
+            shape = get_args(shape)[0]
+            field, value = f"{field}[{index}]", value[int(index)]
+        else:
+            shape = get_args(shape)[1]
+            key = next(key for key, each in value.items() if not _fits(each, shape))
+            field, value = field + key_path(key), value[key]
+    return field, value, _present(shape)
+
+
+def _present(shape: Any) -> Any:  # noqa: ANN401 - any type
+    """The X of an optional X."""
+    others = [each for each in get_args(shape) if each is not type(None)]
+    optional = type(None) in get_args(shape) and len(others) == 1
+    return others[0] if optional else shape
+
+
+def _fits(value: object, shape: Any) -> bool:  # noqa: ANN401 - any type
+    try:
+        msgspec.convert(value, shape, dec_hook=_read_field, str_keys=True)
+    except msgspec.ValidationError:
+        return False
+    return True
 
 
 def _read_field(field_type: type, raw: object) -> object:
@@ -115,20 +192,38 @@ def _moment(raw: object) -> Moment:
         try:
             raw = datetime.fromisoformat(raw)
         except ValueError:
-            raise ValueError(f"{raw[:40]!r} is not a time: write 2026-09-01T00:00:00Z") from None
+            raise ValueError(f"{shown(raw)} is not a time: write 2026-09-01T00:00:00Z") from None
     if isinstance(raw, date) and not isinstance(raw, datetime):
         raw = datetime(raw.year, raw.month, raw.day, tzinfo=UTC)
     if not isinstance(raw, datetime):
-        raise ValueError(f"{raw!r} is not a time: write 2026-09-01T00:00:00Z")
+        raise ValueError(f"{shown(raw)} is not a time: write 2026-09-01T00:00:00Z")
     zoned = raw if raw.tzinfo is not None else raw.replace(tzinfo=UTC)
-    return Moment.fromisoformat(zoned.isoformat())
+    try:
+        return Moment.fromisoformat(zoned.astimezone(UTC).isoformat())
+    except OverflowError:
+        raise ValueError(f"{shown(str(raw))} lies outside the calendar") from None
 
 
-def _in_our_words(problem: str) -> str:
-    unknown = re.fullmatch(r"Object contains unknown field `(.*)`", problem)
+def _in_our_words(problem: str, value: Any, shape: Any) -> str:  # noqa: ANN401 - any document, any type
+    """Say what msgspec found in the words of someone who writes an account file."""
+    unknown = re.fullmatch(r"Object contains unknown field `(.*)`", problem, re.DOTALL)
     if unknown:
-        return f"unknown key {unknown[1]!r}"
+        near = get_close_matches(unknown[1], [each.encode_name for each in msgspec.structs.fields(shape)], 1)
+        return f"unknown key {shown(unknown[1])}" + (f": did you mean {near[0]}?" if near else "")
     missing = re.fullmatch(r"Object missing required field `(.*)`", problem)
     if missing:
         return f"the key {missing[1]!r} is missing"
-    return problem[:1].lower() + problem[1:]
+    if problem.startswith("Invalid enum value"):
+        return f"{shown(value)} is not one of {', '.join(_choices(shape))}"
+    expected = re.fullmatch(r"Expected `([^`]*)`, got `[^`]*`", problem)
+    if expected:
+        words = [_WORDS.get(each, each) for each in expected[1].split(" | ") if each != "null"]
+        return f"expected {' or '.join(words)}, found {shown(value)}"
+    return problem
+
+
+def _choices(shape: Any) -> list[str]:  # noqa: ANN401 - any type
+    """Values of an Enum or Literal."""
+    if isinstance(shape, type) and issubclass(shape, Enum):
+        return [str(each.value) for each in shape]
+    return [str(each) for each in get_args(shape)]

@@ -7,13 +7,16 @@ freeze a process for a minute); a price may be none of these.
 import re
 from decimal import Decimal
 from enum import StrEnum
+from reprlib import Repr
 
-__all__ = ["Amount", "NonNegative", "Positive", "RawNumber", "Sign", "number"]
+__all__ = ["Amount", "NonNegative", "Positive", "RawNumber", "Sign", "number", "shown"]
 
 _GRAMMAR = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,2})?")
 _LENGTH_MAX = 60
 _WHOLE_DIGITS_MAX = 18
 _PLACES_MAX = 28
+_SHOWN_MAX = 40
+_CONSTANTS = {None: "null", True: "true", False: "false"}
 
 
 class RawNumber(str):
@@ -46,7 +49,7 @@ def number(raw: object, sign: Sign = Sign.ANY) -> Decimal:
     """Read one number.
 
     Args:
-        raw: Text, or an integer (never a float or a boolean: their digits are already lost or were never there).
+        raw: Text, or an integer (never a float or a boolean: their digits are lost or were never there).
         sign: Which signs are admitted.
 
     Returns:
@@ -62,12 +65,14 @@ def number(raw: object, sign: Sign = Sign.ANY) -> Decimal:
     ValueError: '1_000' is not a number: write plain digits, for example "1234.5"
     """
     if isinstance(raw, bool) or not isinstance(raw, (str, int)):
-        raise ValueError(f"{_shown(raw)} is not a number: write it as text, for example \"1234.5\"")
+        raise ValueError(f'{shown(raw)} is not a number: write it as text, for example "1234.5"')
     if isinstance(raw, int) and abs(raw) >= 10**_WHOLE_DIGITS_MAX:
-        raise ValueError(f"a number of more than {_WHOLE_DIGITS_MAX} digits is out of bounds")
+        raise ValueError(
+            f"{shown(raw)} is out of bounds: at most {_WHOLE_DIGITS_MAX} digits before the point"
+        )
     text = str(raw)
     if len(text) > _LENGTH_MAX or not _GRAMMAR.fullmatch(text):
-        raise ValueError(f'{_shown(text)} is not a number: write plain digits, for example "1234.5"')
+        raise ValueError(f'{shown(text)} is not a number: write plain digits, for example "1234.5"')
     value = Decimal(text)
     if value.adjusted() >= _WHOLE_DIGITS_MAX:
         raise ValueError(f"{text} is out of bounds: at most {_WHOLE_DIGITS_MAX} digits before the point")
@@ -79,6 +84,19 @@ def number(raw: object, sign: Sign = Sign.ANY) -> Decimal:
     return value if value else abs(value)
 
 
-def _shown(raw: object) -> str:
-    text = repr(str(raw)) if isinstance(raw, str) else repr(raw)
-    return text if len(text) <= 40 else f"{text[:37]}..."  # noqa: PLR2004 - a line has to stay a line
+def shown(raw: object) -> str:
+    r"""Show any value in a message: one line, at most 40 characters, none that acts on a terminal.
+
+    >>> shown("1\n"), shown(None), shown([1, [2, [3]]])
+    ("'1\\n'", 'null', '[1, [2, [...]]]')
+    """
+    if raw is None or isinstance(raw, bool):
+        return _CONSTANTS[raw]
+    if isinstance(raw, int) and abs(raw) >= 10**_SHOWN_MAX:
+        return f"a whole number of {raw.bit_length()} bits"
+    text = repr(str(raw[: _SHOWN_MAX + 1])) if isinstance(raw, str) else _SHORT.repr(raw)
+    return text if len(text) <= _SHOWN_MAX else f"{text[: _SHOWN_MAX - 3]}..."
+
+
+_SHORT = Repr()
+_SHORT.maxlevel, _SHORT.maxlist, _SHORT.maxdict = 2, 3, 3

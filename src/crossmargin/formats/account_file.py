@@ -26,11 +26,11 @@ from crossmargin.domain.account import (
     TriggerBy,
 )
 from crossmargin.domain.arithmetic import ONE, ZERO, exact, floor_to, plain, scaled
-from crossmargin.domain.documents import Moment, convert, parse_json, parse_toml, read_text
+from crossmargin.domain.documents import Moment, convert, one_line, parse_json, parse_toml, read_text
 from crossmargin.domain.instrument import ContractType, Instrument, Kind, OptionType
 from crossmargin.domain.marks import Marks
-from crossmargin.domain.numbers import Amount, NonNegative, Positive
-from crossmargin.errors import CrossMarginError, InputError
+from crossmargin.domain.numbers import Amount, NonNegative, Positive, shown
+from crossmargin.errors import CrossMarginError, InputError, RulebookError
 from crossmargin.rulebook.load import TierRow, load, tier_table
 from crossmargin.rulebook.model import Rulebook, TierKey
 
@@ -232,7 +232,7 @@ class _Builder:
         self.rulebook = self._rulebook()
 
     def wrong(self, field: str, problem: str) -> InputError:
-        return InputError(self.source, field, problem)
+        return InputError(self.source, one_line(field), one_line(problem))
 
     @exact
     def book(self) -> Book:
@@ -264,8 +264,8 @@ class _Builder:
         on = entry.as_of
         try:
             rulebook = load(entry.venue, None if on is None else on.date())
-        except CrossMarginError as error:
-            raise self.wrong("venue" if "venue" in str(error) else "as_of", str(error)) from None
+        except RulebookError as error:
+            raise self.wrong(error.key, f"{shown(entry.venue)}: {error.problem}") from None
         if entry.rules:
             rulebook = self._with_rules(rulebook)
         instruments, tiers = [], {}
@@ -517,7 +517,7 @@ class _Builder:
     def _amounts(self, field: str, given: dict[str, Any]) -> dict[str, Decimal]:
         for currency in given:
             if not currency or not currency.isascii() or not currency.isalnum():
-                raise self.wrong(f"{field}.{currency}", "not a currency code")
+                raise self.wrong(field, f"{shown(currency)} is not a currency code")
         return {currency: Decimal(amount) for currency, amount in given.items()}
 
     def _marks(self) -> Marks:
