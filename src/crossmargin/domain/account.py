@@ -5,6 +5,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from msgspec import Struct
+from msgspec.structs import force_setattr
 
 from crossmargin.domain.arithmetic import ONE, ZERO
 
@@ -58,7 +59,7 @@ class Side(StrEnum):
     @property
     def sign(self) -> int:
         """+1 long, -1 short."""
-        return 1 if self is Side.LONG else -1
+        return 1 if self == Side.LONG else -1
 
 
 class OrderSide(StrEnum):
@@ -70,12 +71,12 @@ class OrderSide(StrEnum):
     @property
     def sign(self) -> int:
         """+1 buy, -1 sell."""
-        return 1 if self is OrderSide.BUY else -1
+        return 1 if self == OrderSide.BUY else -1
 
     @property
     def opens(self) -> Side:
         """The side of the position that this order builds."""
-        return Side.LONG if self is OrderSide.BUY else Side.SHORT
+        return Side.LONG if self == OrderSide.BUY else Side.SHORT
 
 
 class OrderState(StrEnum):
@@ -173,6 +174,15 @@ class Position(Struct, frozen=True, kw_only=True):
     liability: Decimal = ZERO
     interest: Decimal = ZERO
 
+    def __post_init__(self) -> None:
+        """Accept plain words for sides and modes, and refuse what no position can be."""
+        force_setattr(self, "side", Side(self.side))
+        force_setattr(self, "margin_mode", MarginMode(self.margin_mode))
+        if self.contracts < 0 or self.assets < 0 or self.liability < 0:
+            raise ValueError(f"{self.instrument}: size, assets and liability are zero or more; side says the direction")
+        if self.leverage <= 0:
+            raise ValueError(f"{self.instrument}: leverage must be above zero, got {self.leverage}")
+
     @property
     def id(self) -> str:
         """Name in reports: instrument, side and margin mode."""
@@ -229,6 +239,15 @@ class Order(Struct, frozen=True, kw_only=True):
     trailing: Trailing | None = None
     id: str = ""
 
+    def __post_init__(self) -> None:
+        """Accept plain words for sides and modes, and refuse what no order can be."""
+        for name, kind in _ORDER_WORDS:
+            force_setattr(self, name, kind(getattr(self, name)))
+        if self.contracts < self.filled or self.filled < 0:
+            raise ValueError(f"{self.instrument}: {self.filled} filled of {self.contracts}")
+        if self.leverage <= 0:
+            raise ValueError(f"{self.instrument}: leverage must be above zero, got {self.leverage}")
+
     @property
     def remaining(self) -> Decimal:
         """Size not yet filled, in contracts."""
@@ -275,3 +294,4 @@ class Account(Struct, frozen=True, kw_only=True):
 
 
 _QUANTUM = Decimal("0.00000001")
+_ORDER_WORDS = (("side", OrderSide), ("state", OrderState), ("type", OrderType), ("margin_mode", MarginMode))

@@ -81,7 +81,7 @@ class Instrument(Struct, frozen=True, kw_only=True):
     @property
     def inverse(self) -> bool:
         """Whether profit is paid in the base currency."""
-        return self.contract_type is ContractType.INVERSE
+        return self.contract_type == ContractType.INVERSE
 
     @property
     def unit(self) -> Decimal:

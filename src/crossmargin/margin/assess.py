@@ -92,7 +92,7 @@ class Assessment(Struct, frozen=True, kw_only=True):
 
     def pool_of(self, position: Position) -> Pool:
         """The pool that backs a position."""
-        if position.margin_mode is MarginMode.ISOLATED:
+        if position.margin_mode == MarginMode.ISOLATED:
             return self.isolated[position.id]
         instrument = self.rulebook.instrument(position.instrument)
         return self.cross[position.margin_currency or instrument.settle]
@@ -184,12 +184,12 @@ def _split(
     cross: dict[str, list[Leg]] = {}
     isolated = []
     for leg in legs:
-        if leg.holding.margin_mode is MarginMode.ISOLATED:
+        if leg.holding.margin_mode == MarginMode.ISOLATED:
             isolated.append(leg)
         else:
             cross.setdefault(leg.currency, []).append(leg)
     for hold in holds:
-        if hold.kind is HoldKind.CROSS and hold.contracts:
+        if hold.kind == HoldKind.CROSS and hold.contracts:
             extra = order_leg(hold.order, hold.contracts, marks, rulebook)
             if extra is not None:
                 cross.setdefault(extra.currency, []).append(extra)
@@ -202,13 +202,13 @@ def _write_holds(
     """Write what live orders hold; an isolated order counts with its fee, a cross one apart from it."""
     for hold in holds:
         sheet = sheets[hold.currency]
-        if hold.kind is HoldKind.ISOLATED:
+        if hold.kind == HoldKind.ISOLATED:
             sheet.add(EntryKind.ISOLATED_ORDER, hold.margin + hold.fee + hold.open_loss, hold)
             continue
-        if hold.kind is HoldKind.CROSS:
+        if hold.kind == HoldKind.CROSS:
             sheet.add(EntryKind.ORDER_MARGIN, hold.margin, hold)
         else:
-            spot = hold.kind is HoldKind.SPOT
+            spot = hold.kind == HoldKind.SPOT
             sheet.add(EntryKind.SPOT_HOLD if spot else EntryKind.OPTION_HOLD, hold.margin, hold)
         sheet.add(EntryKind.ORDER_FEE, hold.fee, hold)
         sheet.add(EntryKind.OPEN_LOSS, hold.open_loss, hold)
@@ -359,4 +359,4 @@ def _position_figures(leg: Leg, pool: Pool, charge: Requirement) -> PositionFigu
 
 def live_orders(account: Account) -> list[Order]:
     """Orders that hold something now."""
-    return [order for order in account.orders if order.state is OrderState.LIVE]
+    return [order for order in account.orders if order.state == OrderState.LIVE]

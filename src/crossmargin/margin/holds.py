@@ -68,7 +68,7 @@ class Hold(Struct, frozen=True, kw_only=True):
 
 def holds_of(account: Account, marks: Marks, rulebook: Rulebook) -> list[Hold]:
     """Holds of all resting live orders, in the account's order."""
-    live = [order for order in account.orders if order.state is OrderState.LIVE and order.resting]
+    live = [order for order in account.orders if order.state == OrderState.LIVE and order.resting]
     if not live:
         return []
     opening = opening_contracts(live, account.positions, account.position_mode)
@@ -88,7 +88,7 @@ def opening_contracts(
     for order in orders:
         if order.reduce_only:
             parts.append(ZERO)
-        elif mode is PositionMode.HEDGE and order.position_side is not None:
+        elif mode == PositionMode.HEDGE and order.position_side is not None:
             parts.append(order.remaining if order.position_side is order.side.opens else ZERO)
         else:
             key = (order.instrument, order.margin_mode, _against(order.side))
@@ -102,9 +102,9 @@ def opening_contracts(
 def hold_of(order: Order, contracts: Decimal, account: Account, marks: Marks, rulebook: Rulebook) -> Hold:
     """The hold of one order whose opening part is known."""
     instrument = rulebook.instrument(order.instrument)
-    if instrument.kind is Kind.OPTION:
+    if instrument.kind == Kind.OPTION:
         return _option_hold(order, contracts, account, marks, rulebook)
-    if instrument.kind is Kind.SPOT or order.margin_mode is MarginMode.CASH:
+    if instrument.kind == Kind.SPOT or order.margin_mode == MarginMode.CASH:
         return _spot_hold(order, instrument, marks)
     price = order_price(order, instrument, marks, rulebook)
     currency = order.margin_currency or instrument.settle
@@ -112,7 +112,7 @@ def hold_of(order: Order, contracts: Decimal, account: Account, marks: Marks, ru
     whole = value if contracts == order.remaining else _value_in(currency, instrument, order.remaining, price)
     rules = rulebook.rules
     fee = value * taker_fee(instrument, rulebook) if rules.order_fee == "taker" and value else ZERO
-    kind = HoldKind.ISOLATED if order.margin_mode is MarginMode.ISOLATED else HoldKind.CROSS
+    kind = HoldKind.ISOLATED if order.margin_mode == MarginMode.ISOLATED else HoldKind.CROSS
     return Hold(
         order=order,
         instrument=instrument,
@@ -133,7 +133,7 @@ def order_price(order: Order, instrument: Instrument, marks: Marks, rulebook: Ru
     A market order has no price of its own and is valued at mark.
     """
     own = order.price if order.price is not None else marks.mark_of(instrument.id)
-    if rulebook.rules.order_price == "worst_for_sells" and order.side is OrderSide.SELL:
+    if rulebook.rules.order_price == "worst_for_sells" and order.side == OrderSide.SELL:
         return worst_sell_price(own, last=marks.last_of(instrument.id), mark=marks.mark_of(instrument.id))
     return own
 
@@ -163,11 +163,11 @@ def netting(legs: Iterable[Leg], holds: Iterable[Hold], mode: PositionMode) -> d
 
     Source: research/venues.md 1.2 (OKX since October 2024) and 4.2 (Binance).
     """
-    if mode is PositionMode.HEDGE:
+    if mode == PositionMode.HEDGE:
         return {}
     books: dict[str, list[Hold]] = {}
     for hold in holds:
-        if hold.kind is HoldKind.CROSS and hold.instrument.kind is not Kind.OPTION:
+        if hold.kind == HoldKind.CROSS and hold.instrument.kind != Kind.OPTION:
             books.setdefault(hold.instrument.id, []).append(hold)
     values = {leg.instrument.id: _signed_value(leg) for leg in legs}
     return {
@@ -182,7 +182,7 @@ def _netted(position_value: Decimal, book: list[Hold]) -> Decimal:
     buys, sells, standalone = ZERO, ZERO, ZERO
     for hold in book:
         whole = ZERO if hold.order.reduce_only else hold.whole
-        if hold.order.side is OrderSide.BUY:
+        if hold.order.side == OrderSide.BUY:
             buys += whole
         else:
             sells += whole
@@ -193,7 +193,7 @@ def _netted(position_value: Decimal, book: list[Hold]) -> Decimal:
 
 def _value_in(currency: str, instrument: Instrument, contracts: Decimal, price: Decimal) -> Decimal:
     """Value of an order; a spot-margin order backed by the base coin counts in that coin."""
-    if instrument.kind is Kind.MARGIN and currency == instrument.base:
+    if instrument.kind == Kind.MARGIN and currency == instrument.base:
         return contracts
     return notional(instrument, contracts, price)
 
@@ -204,7 +204,7 @@ def _signed_value(leg: Leg) -> Decimal:
 
 
 def _against(side: OrderSide) -> Side:
-    return Side.SHORT if side is OrderSide.BUY else Side.LONG
+    return Side.SHORT if side == OrderSide.BUY else Side.LONG
 
 
 def _open_loss(order: Order, contracts: Decimal, instrument: Instrument, marks: Marks) -> Decimal:
@@ -217,7 +217,7 @@ def _open_loss(order: Order, contracts: Decimal, instrument: Instrument, marks: 
 def _spot_hold(order: Order, instrument: Instrument, marks: Marks) -> Hold:
     """A spot sell holds the base coin, a spot buy the quote amount at the order's price."""
     price = order.price if order.price is not None else marks.mark_of(instrument.id)
-    selling = order.side is OrderSide.SELL
+    selling = order.side == OrderSide.SELL
     amount = order.remaining if selling else order.remaining * price
     return Hold(
         order=order,
@@ -246,7 +246,7 @@ def _option_hold(order: Order, contracts: Decimal, account: Account, marks: Mark
             fee_rate=fee_rate,
             initial_per_coin=_initial_per_coin(order, account, marks, rulebook),
         )
-    buying = order.side is OrderSide.BUY
+    buying = order.side == OrderSide.BUY
     face = contracts * instrument.unit
     return Hold(
         order=order,
@@ -263,7 +263,7 @@ def _option_hold(order: Order, contracts: Decimal, account: Account, marks: Mark
 def _initial_per_coin(order: Order, account: Account, marks: Marks, rulebook: Rulebook) -> Decimal:
     """Initial margin per coin of the short position that a buy order closes; zero when it closes a long."""
     for position in account.positions:
-        if position.instrument == order.instrument and position.side is Side.SHORT:
+        if position.instrument == order.instrument and position.side == Side.SHORT:
             instrument = rulebook.instrument(order.instrument)
             margin = short_option_margin(instrument, position.contracts, marks, rulebook)
             return quotient(margin.initial, position.contracts * instrument.unit)

@@ -104,7 +104,7 @@ def requirement(leg: Leg, tier: int, value: Decimal) -> Requirement:
     maintenance = value * row.maintenance_rate - row.deduction
     fee = ZERO
     if leg.closing_fee:
-        charged = value + maintenance if leg.instrument.kind is Kind.MARGIN else value
+        charged = value + maintenance if leg.instrument.kind == Kind.MARGIN else value
         fee = charged * leg.closing_fee
     return Requirement(maintenance, fee, tier)
 
@@ -112,7 +112,7 @@ def requirement(leg: Leg, tier: int, value: Decimal) -> Requirement:
 def position_leg(position: Position, marks: Marks, rulebook: Rulebook) -> Leg:
     """Build the leg of a position."""
     instrument = rulebook.instrument(position.instrument)
-    if instrument.kind is Kind.OPTION:
+    if instrument.kind == Kind.OPTION:
         return _option_leg(position, instrument, marks, rulebook)
     if instrument.kind in (Kind.MARGIN, Kind.SPOT):
         return _spot_margin_leg(position, instrument, marks, rulebook)
@@ -150,14 +150,14 @@ def order_leg(order: Order, contracts: Decimal, marks: Marks, rulebook: Rulebook
     """
     instrument = rulebook.instrument(order.instrument)
     rules = rulebook.rules
-    if instrument.kind is Kind.OPTION or not (rules.order_maintenance or rules.tier_includes_orders):
+    if instrument.kind == Kind.OPTION or not (rules.order_maintenance or rules.tier_includes_orders):
         return None
     mark = marks.mark_of(instrument.id)
     table = rulebook.tier_table(instrument, order.margin_mode)
     path = Path.RECIPROCAL if instrument.inverse else Path.DIRECT
     value, borrowed = notional(instrument, contracts, mark), ZERO
     currency = order.margin_currency or instrument.settle
-    if instrument.kind is Kind.MARGIN:
+    if instrument.kind == Kind.MARGIN:
         borrowed = contracts if order.side.sign < 0 else contracts * (order.price or mark)
         if currency == instrument.base:
             value, path = contracts, Path.FIXED
@@ -204,7 +204,7 @@ def _spot_margin_leg(position: Position, instrument: Instrument, marks: Marks, r
     in_base = held_in(instrument, position) == instrument.base
     # Whatever is not in the currency of the pool moves: the debt of a long on base and of a short on quote,
     # the assets of a long on quote and of a short on base.
-    debt_moves = in_base == (position.side is Side.LONG)
+    debt_moves = in_base == (position.side == Side.LONG)
     path = Path.RECIPROCAL if in_base else Path.DIRECT
     table = rulebook.tier_table(instrument, position.margin_mode)
     return Leg(
@@ -239,7 +239,7 @@ def _option_leg(position: Position, instrument: Instrument, marks: Marks, rulebo
         "option_value": worth,
         "entry_value": position.contracts * instrument.unit * position.entry_price,
     }
-    if position.side is Side.LONG:
+    if position.side == Side.LONG:
         return Leg(**common, initial=ZERO, maintenance=ZERO)
     margin = short_option_margin(instrument, position.contracts, marks, rulebook)
     return Leg(
@@ -253,7 +253,7 @@ def _option_leg(position: Position, instrument: Instrument, marks: Marks, rulebo
 def _group(instrument: Instrument, mode: MarginMode, table: TierTable, rulebook: Rulebook) -> str | None:
     """Name of what shares a tier; marginal tables always stand alone, their deduction is per leg."""
     rules = rulebook.rules
-    rule = rules.isolated_tier_group if mode is MarginMode.ISOLATED else rules.tier_group
+    rule = rules.isolated_tier_group if mode == MarginMode.ISOLATED else rules.tier_group
     if rule == "leg" or table.scheme == "marginal":
         return None
     return f"{instrument.kind}:{instrument.family or instrument.id}" if rule == "family" else instrument.id

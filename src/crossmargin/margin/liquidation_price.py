@@ -79,9 +79,9 @@ def _priced(
     assessment: Assessment, position: Position, pool: Pool, down: Crossing | None, up: Crossing | None
 ) -> LiquidationPrice:
     instrument = assessment.rulebook.instrument(position.instrument)
-    if instrument.kind is Kind.OPTION and position.side is Side.LONG:
+    if instrument.kind == Kind.OPTION and position.side == Side.LONG:
         return LiquidationPrice(price=None, reason=NEVER_LONG_OPTION)
-    if instrument.kind is Kind.OPTION:
+    if instrument.kind == Kind.OPTION:
         return LiquidationPrice(price=None, reason="option marks do not follow the underlying in this calculation")
     if not pool.risk.required:
         return LiquidationPrice(price=None, reason=NOTHING_REQUIRED)

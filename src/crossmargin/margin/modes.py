@@ -23,7 +23,7 @@ def in_mode(account: Account, mode: MarginMode, marks: Marks, rulebook: Rulebook
     Source: SPEC 1, worked example 5; research/venues.md 1.1 (isolated margin leaves the balance).
     """
     for position in account.positions:
-        if rulebook.instrument(position.instrument).kind is not Kind.OPTION:
+        if rulebook.instrument(position.instrument).kind != Kind.OPTION:
             account = switched(account, position, mode, marks, rulebook)
     orders = tuple(msgspec.structs.replace(order, margin_mode=mode) for order in account.orders)
     return msgspec.structs.replace(account, orders=orders)
@@ -38,7 +38,7 @@ def switched(account: Account, position: Position, mode: MarginMode, marks: Mark
     if position.margin_mode is mode:
         return account
     leg = position_leg(position, marks, rulebook)
-    margin = quotient(leg.entry_value, position.leverage) if mode is MarginMode.ISOLATED else None
+    margin = quotient(leg.entry_value, position.leverage) if mode == MarginMode.ISOLATED else None
     change = -margin if margin is not None else (position.margin or ZERO)
     moved = msgspec.structs.replace(position, margin_mode=mode, margin=margin)
     return msgspec.structs.replace(

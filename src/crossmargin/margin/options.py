@@ -46,7 +46,7 @@ def short_option_margin(
     factor = _factor(instrument, contracts, rulebook)
     per_coin = initial_rate(instrument, marks, rates) * factor + mark
     least = rates.maintenance[instrument.base]
-    if instrument.option_type is OptionType.PUT:
+    if instrument.option_type == OptionType.PUT:
         least = max(least, least * mark)
     face = contracts * instrument.unit
     return OptionMargin(per_coin * face, (least * factor + mark) * face)
@@ -62,7 +62,7 @@ def initial_rate(instrument: Instrument, marks: Marks, rates: OptionRates) -> De
     if instrument.strike is None or instrument.option_type is None:
         raise MissingDataError(f'instruments."{instrument.id}": strike and option_type are needed')
     distance = instrument.strike - forward
-    if instrument.option_type is OptionType.PUT:
+    if instrument.option_type == OptionType.PUT:
         distance = -distance
     out_of_the_money = max(ZERO, distance)
     return max(rates.initial_floor, rates.initial_start - quotient(out_of_the_money, forward))
@@ -80,7 +80,7 @@ def opening_hold(order: Order, contracts: Decimal, fee_rate: Decimal, marks: Mar
     instrument = rulebook.instrument(order.instrument)
     price = order.price if order.price is not None else marks.mark_of(instrument.id)
     unit, fee = instrument.unit, fee_rate * instrument.unit
-    if order.side is OrderSide.BUY:
+    if order.side == OrderSide.BUY:
         return (price * unit + fee) * contracts
     rates = _rates(instrument, rulebook)
     per_coin = initial_rate(instrument, marks, rates) * _factor(instrument, contracts, rulebook)
@@ -99,7 +99,7 @@ def closing_hold(
 
     Source: research/venues.md 1.3.3, vector okx-option-close-orders.
     """
-    if side is OrderSide.BUY:
+    if side == OrderSide.BUY:
         return max(price - initial_per_coin + fee_rate, ZERO) * unit * contracts
     return max(fee_rate - price, ZERO) * unit * contracts
 

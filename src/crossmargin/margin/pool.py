@@ -84,6 +84,11 @@ class Pool(Struct, frozen=True, kw_only=True):
     status: Status
 
     @property
+    def name(self) -> str:
+        """The isolated position's id, or ``USDT cross``."""
+        return f"{self.currency} cross" if self.isolated is None else self.isolated.id
+
+    @property
     def positions(self) -> list[Leg]:
         """Legs that are positions."""
         return [leg for leg in self.legs if not isinstance(leg.holding, Order)]

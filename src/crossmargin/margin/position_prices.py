@@ -41,7 +41,7 @@ def bankruptcy_price(assessment: Assessment, position: Position) -> Price:
     """
     pool = assessment.pool_of(position)
     instrument = assessment.rulebook.instrument(position.instrument)
-    if instrument.kind is Kind.OPTION:
+    if instrument.kind == Kind.OPTION:
         return Price(None, "options have none")
     move = zero_equity(pool, instrument.underlying)
     if move is None:
@@ -90,13 +90,13 @@ def printed_liquidation_price(assessment: Assessment, position: Position) -> Pri
         return Price(None, "this rulebook prints none")
     pool = assessment.pool_of(position)
     leg = next(each for each in pool.legs if each.holding is position)
-    if leg.instrument.kind is Kind.OPTION:
+    if leg.instrument.kind == Kind.OPTION:
         return Price(None, "options have none")
     return formula(assessment, pool, leg)
 
 
 def _okx(assessment: Assessment, pool: Pool, leg: Leg) -> Price:
-    if leg.instrument.kind is Kind.MARGIN:
+    if leg.instrument.kind == Kind.MARGIN:
         return _okx_spot_margin(pool, leg)
     if pool.isolated is None and len({each.instrument.id for each in pool.positions}) > 1:
         return Price(None, "several instruments share the pool: the venue prints none")

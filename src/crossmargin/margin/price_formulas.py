@@ -160,7 +160,7 @@ def spot_margin_price(  # noqa: PLR0913 - each is a term of the formula, by name
     Decimal('9377.6865')
     """
     owed = debt * (ONE + maintenance_rate) * (ONE + taker_fee)
-    if side is Side.LONG:
+    if side == Side.LONG:
         return _positive(owed, assets + margin) if margin_in_base else _positive(owed - margin, assets)
     return _positive(assets, owed - margin) if margin_in_base else _positive(assets + margin, owed)
 

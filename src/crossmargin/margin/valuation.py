@@ -33,7 +33,7 @@ def notional(instrument: Instrument, contracts: Decimal, price: Decimal) -> Deci
     >>> notional(swap, Decimal(100), Decimal(95_000))
     Decimal('95000.00')
     """
-    if instrument.kind is Kind.OPTION:
+    if instrument.kind == Kind.OPTION:
         return contracts * instrument.unit
     if instrument.inverse:
         return quotient(contracts * instrument.unit, price)
@@ -59,7 +59,7 @@ def floating_pnl(
     >>> floating_pnl(swap, Side.SHORT, Decimal(10), entry_price=Decimal(3000), mark_price=Decimal(3300))
     Decimal('-3000')
     """
-    if instrument.kind is Kind.OPTION:
+    if instrument.kind == Kind.OPTION:
         return side.sign * contracts * instrument.unit * (mark_price - entry_price)
     at_entry, at_mark = notional(instrument, contracts, entry_price), notional(instrument, contracts, mark_price)
     return side.sign * (at_entry - at_mark if instrument.inverse else at_mark - at_entry)
@@ -86,7 +86,7 @@ def spot_margin_value(instrument: Instrument, position: Position, mark_price: De
     Source: SPEC 1 "spot-margin IM"; research/venues.md 1.3.2.
     """
     in_base = position.margin_currency == instrument.base
-    if position.side is Side.LONG:
+    if position.side == Side.LONG:
         return quotient(position.debt, mark_price) if in_base else position.debt
     return position.debt if in_base else position.debt * mark_price
 
@@ -103,7 +103,7 @@ def spot_margin_pnl(instrument: Instrument, position: Position, mark_price: Deci
     Source: SPEC 1 "floating PnL"; research/venues.md 1.3.2.
     """
     in_base = position.margin_currency == instrument.base
-    if position.side is Side.LONG:
+    if position.side == Side.LONG:
         assets = position.assets if in_base else position.assets * mark_price
     else:
         assets = quotient(position.assets, mark_price) if in_base else position.assets

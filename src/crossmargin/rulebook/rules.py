@@ -48,6 +48,9 @@ class Rules(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         closing_fee: Fee added to maintenance in the ratio.
         ratio_deducts_holds: Whether order fees, isolated orders, spot and option holds leave the ratio's numerator.
         available_balance: Whether unrealised gains count in the available balance.
+        admission: What a new order must find free: its hold, or its hold at the worse of price and mark plus its
+            immediate loss.
+        margin_mode_switch: Whether a position may change its margin mode (after a re-evaluation) or only when flat.
         warn_at: Ratio at or below which the account is warned.
         trigger: Comparison of ratio with 1 that liquidates.
         cancels_orders_first: Whether risk control cancels opening orders before liquidation.
@@ -76,6 +79,8 @@ class Rules(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     closing_fee: Literal["none", "taker_at_mark"] = "none"
     ratio_deducts_holds: bool = False
     available_balance: Literal["without_gains", "with_gains"] = "with_gains"
+    admission: Literal["hold", "hold_and_immediate_loss"] = "hold"
+    margin_mode_switch: Literal["re_evaluated", "only_flat"] = "re_evaluated"
     warn_at: Positive = Positive(3)
     trigger: Literal["<=", "<"] = "<="
     cancels_orders_first: bool = False
