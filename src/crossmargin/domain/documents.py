@@ -79,15 +79,12 @@ def parse_json(text: str, source: str) -> Any:  # noqa: ANN401 - JSON is any sha
             table[key] = value
         return table
 
-    def refuse(constant: str) -> Any:  # noqa: ANN401 - the signature that json asks for
-        raise InputError(source, "", f"{constant} is not a number")
-
     try:
         document = json.loads(
             text,
             parse_float=RawNumber,
             parse_int=RawNumber,
-            parse_constant=refuse,
+            parse_constant=RawNumber,  # NaN and Infinity: refused, by name, wherever a number is due
             object_pairs_hook=no_duplicates,
         )
         if _HALF_PAIR.search(text):
