@@ -28,6 +28,7 @@ from crossmargin.margin.fills import Execution, fill, find, put
 from crossmargin.margin.legs import position_leg, taker_fee
 from crossmargin.margin.liquidation_price import liquidation_price
 from crossmargin.margin.modes import switched
+from crossmargin.margin.moves import moved
 from crossmargin.margin.pool import Status
 from crossmargin.margin.spot_margin import close_size, closed_account, partly_closed, repayment
 from crossmargin.margin.valuation import notional
@@ -229,7 +230,11 @@ def _(change: ask.SetPositionMode, situation: Situation) -> Outcome:
 @_apply.register
 def _(change: ask.PriceMove, situation: Situation) -> Outcome:
     prices = {_id(situation, name): Decimal(price) for name, price in change.marks.items()}
-    marks = moved_marks(situation, {coin: Decimal(move) for coin, move in change.moves.items()})
+    moves = {coin: Decimal(move) for coin, move in change.moves.items()}
+    try:
+        marks = moved(situation.marks, situation.rulebook, moves)
+    except ValueError as error:
+        raise InputError("price", "moves", str(error)) from None
     marks = msgspec.structs.replace(marks, mark={**marks.mark, **prices})
     return msgspec.structs.replace(situation, marks=marks), ()
 
@@ -280,18 +285,6 @@ def _(change: ask.Stop, situation: Situation) -> Outcome:
     if worse <= 0:
         raise InputError("stop", "slippage", f"{plain(change.slippage)} leaves no price")
     return _close(at_trigger, change, worse)
-
-
-def moved_marks(situation: Situation, moves: dict[str, Decimal]) -> Marks:
-    """Marks after each coin moved by a fraction: every known instrument of that coin moves with it."""
-    prices = dict(situation.marks.mark)
-    for name, price in situation.marks.mark.items():
-        coin = situation.rulebook.instrument(name).underlying
-        if coin in moves:
-            prices[name] = price * (ONE + moves[coin])
-            if prices[name] <= 0:
-                raise InputError("price", f"moves.{coin}", f"{plain(moves[coin])} leaves no price")
-    return msgspec.structs.replace(situation.marks, mark=prices)
 
 
 def _id(situation: Situation, name: str) -> str:

@@ -1,0 +1,181 @@
+"""`crossmargin liq`: liquidation prices of one coin, of the market, of two coins; and what would restore a ratio."""
+
+from decimal import Decimal
+from typing import Any
+
+import click
+
+from crossmargin.cli import screen
+from crossmargin.cli.options import amounts, balances_option, json_option, load_book, venue_option
+from crossmargin.domain.account import MarginMode
+from crossmargin.domain.arithmetic import exact, plain, quotient
+from crossmargin.domain.numbers import Sign, number
+from crossmargin.errors import CrossMarginError, InputError
+from crossmargin.margin import Assessment, assess
+
+__all__ = ["command"]
+
+
+@click.command("liq")
+@click.argument("file")
+@click.option("--beta", "betas", multiple=True, metavar="COIN=BETA", help="Beta of a coin (else [betas] of the file).")
+@click.option("--frontier", "pair", metavar="A,B", help="Prices of two coins at which the pool is at its trigger.")
+@click.option("--span", default="0.5", show_default=True, help="Frontier: largest move of the first coin, a fraction.")
+@click.option("--points", default=11, show_default=True, help="Frontier: how many points.")
+@click.option("--restore", metavar="RATIO", help="Smallest deposit or cut that brings each pool to this ratio (3 = 300 %).")
+@venue_option
+@balances_option
+@json_option
+def command(  # noqa: PLR0913 - one parameter an option
+    file: str, betas: tuple[str, ...], pair: str | None, span: str, points: int, restore: str | None,
+    venue: str | None, balances: tuple[str, ...], as_json: bool,
+) -> int:  # fmt: skip
+    """Where the account in FILE would be liquidated.
+
+    Each leg alone: the mark of its coin at which its pool reaches the trigger, all else fixed. With betas: the common
+    market move that does it. With --frontier: the curve for two coins.
+
+    Example: crossmargin liq examples/day-trader.toml --frontier BTC,ETH --restore 30
+    """
+    book = load_book(file, venue, balances)
+    assessment = assess(book.account, book.marks, book.rulebook)
+    found: dict[str, Any] = {"venue": book.rulebook.venue, "rulebook": book.rulebook.id, "legs": _legs(assessment)}
+    given = {**book.marks.betas, **amounts(betas, "--beta")}
+    if given:
+        found["market"] = _market(assessment, given)
+    if pair:
+        found["frontier"] = _frontier(assessment, pair, span, points)
+    if restore:
+        found["restore"] = _restore(assessment, restore)
+    found["assumptions"] = [*book.assumptions, *_held(assessment)]
+    if as_json:
+        screen.as_json(found)
+    else:
+        _print(found)
+    return screen.STATUS_EXIT[assessment.status.value]
+
+
+def _held(assessment: Assessment) -> list[str]:
+    options = [leg for pool in assessment.cross.values() for leg in pool.legs if leg.option_value]
+    return ["option marks and margins stay as they are while the underlying moves"] if options else []
+
+
+def _legs(assessment: Assessment) -> list[dict[str, Any]]:
+    from crossmargin.formats.report import jsonable  # noqa: PLC0415
+    from crossmargin.margin.liquidation_price import liquidation_prices  # noqa: PLC0415
+    from crossmargin.margin.position_prices import bankruptcy_price, printed_liquidation_price  # noqa: PLC0415
+
+    prices = liquidation_prices(assessment)
+    rows = []
+    for position, figures in zip(assessment.account.positions, assessment.positions, strict=True):
+        price = prices[position.id]
+        printed = printed_liquidation_price(assessment, position)
+        row = {
+            "id": position.id,
+            "mark_price": figures.mark_price,
+            "liquidation_price": price.price,
+            "down": price.down,
+            "up": price.up,
+            "distance": price.distance,
+            "bankruptcy_price": bankruptcy_price(assessment, position).value,
+            "venue_prints": printed.value,
+            "reason": price.reason or None,
+            "venue_reason": printed.reason or None,
+        }
+        rows.append({name: jsonable(value) for name, value in row.items()})
+    return rows
+
+
+def _market(assessment: Assessment, betas: dict[str, Decimal]) -> list[dict[str, Any]]:
+    from crossmargin.formats.report import jsonable  # noqa: PLC0415
+    from crossmargin.margin.moves import market_moves  # noqa: PLC0415
+
+    return [
+        {name: jsonable(getattr(each, name)) for name in each.__struct_fields__}
+        for each in market_moves(assessment, betas)
+    ]
+
+
+@exact
+def _frontier(assessment: Assessment, pair: str, span: str, points: int) -> dict[str, Any]:
+    from crossmargin.formats.report import jsonable  # noqa: PLC0415
+    from crossmargin.margin.moves import frontier, underlyings  # noqa: PLC0415
+
+    first, comma, second = pair.partition(",")
+    if not comma:
+        raise InputError("--frontier", pair, "expected two coins, for example BTC,ETH")
+    try:
+        widest = number(span, Sign.POSITIVE)
+    except ValueError as error:
+        raise InputError("--span", "", str(error)) from None
+    if not 2 <= points <= 1001 or widest >= 1:  # noqa: PLR2004 - a curve needs two ends
+        raise InputError("--points", str(points), "expected 2 to 1001 points and a span below 1")
+    step = quotient(2 * widest, Decimal(points - 1))
+    moves = [index * step - widest for index in range(points)]
+    pools = [p for p in assessment.cross.values() if {first, second} <= set(underlyings(p))]
+    if not pools:
+        raise InputError("--frontier", pair, "no cross pool holds both coins")
+    found = frontier(assessment, pools[0].currency, first, second, moves)
+    rows = [{name: jsonable(getattr(each, name)) for name in each.__struct_fields__} for each in found]
+    return {"pool": pools[0].name, "first": first, "second": second, "points": rows}
+
+
+def _restore(assessment: Assessment, restore: str) -> list[dict[str, Any]]:
+    from crossmargin.margin.limits import smallest_cut, smallest_deposit  # noqa: PLC0415
+
+    try:
+        ratio = number(restore, Sign.POSITIVE)
+    except ValueError as error:
+        raise InputError("--restore", "", str(error)) from None
+    rows: list[dict[str, Any]] = []
+    for pool in (*assessment.cross.values(), *assessment.isolated.values()):
+        if not pool.risk.required:
+            continue
+        amount = smallest_deposit(assessment, pool, ratio)
+        what = "deposit" if pool.isolated is None else "margin to add"
+        rows.append({"pool": pool.name, "how": what, "amount": plain(amount), "unit": pool.currency, "reason": None})
+        for position in assessment.account.positions:
+            if position.margin_mode == MarginMode.CASH or assessment.pool_of(position) is not pool:
+                continue
+            row: dict[str, Any] = {"pool": pool.name, "how": f"cut {position.id}", "unit": "contracts"}
+            try:
+                contracts = smallest_cut(assessment, position, ratio).contracts
+                reason = None if contracts is not None else "closing all of it is not enough"
+                row |= {"amount": None if contracts is None else plain(contracts), "reason": reason}
+            except CrossMarginError as error:
+                row |= {"amount": None, "reason": str(error)}
+            rows.append(row)
+    return rows
+
+
+def _print(found: dict[str, Any]) -> None:
+    rows = [
+        (
+            each["id"],
+            *(screen.human(each[key]) for key in ("mark_price", "liquidation_price")),
+            screen.percent(each["distance"], 1),
+            *(screen.human(each[key]) for key in ("down", "up", "bankruptcy_price", "venue_prints")),
+            each["reason"] or "",
+        )
+        for each in found["legs"]
+    ]
+    columns = ("leg alone", "mark", "liq. price", "away", "down", "up", "bankruptcy", "venue prints", "")
+    screen.table(columns, rows, title="Each coin alone, all else fixed")
+    if "market" in found:
+        rows = [(each["pool"], screen.percent(each["down"]), screen.percent(each["up"])) for each in found["market"]]
+        screen.table(("pool", "liquidated at a fall of", "at a rise of"), rows, title="The market, by betas")
+    if "frontier" in found:
+        curve = found["frontier"]
+        rows = [
+            (screen.percent(p["move"], 1), screen.human(p["price"]), screen.human(p["down"]), screen.human(p["up"]),
+             "safe" if p["safe"] else "liquidation")
+            for p in curve["points"]
+        ]  # fmt: skip
+        first, second = curve["first"], curve["second"]
+        columns = (f"{first} moves", f"{first}", f"{second} below", f"{second} above", f"with {second} at mark")
+        screen.table(columns, rows, title=f"Frontier of {curve['pool']}: at its trigger where {second} stands at")
+    if "restore" in found:
+        rows = [(r["pool"], r["how"], screen.human(r["amount"], 8), r["unit"], r["reason"] or "") for r in found["restore"]]
+        screen.table(("pool", "how", "amount", "unit", ""), rows, title="Smallest way back")
+    for line in found["assumptions"]:
+        screen.say(f"Assumed: {line}")

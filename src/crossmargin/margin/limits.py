@@ -1,0 +1,173 @@
+"""Limits, exact to one lot or one quantum: the largest order, the smallest deposit or cut that restores a ratio."""
+
+from collections.abc import Callable
+from decimal import Decimal
+
+import msgspec
+from msgspec import Struct
+
+from crossmargin.domain.account import Account, Order, OrderSide, Position, Side
+from crossmargin.domain.arithmetic import ZERO, ceil_to, exact
+from crossmargin.domain.instrument import Instrument, Kind
+from crossmargin.domain.marks import Marks
+from crossmargin.errors import MissingDataError, UnsupportedError
+from crossmargin.margin.admission import admit
+from crossmargin.margin.assess import Assessment, assess
+from crossmargin.margin.fills import Execution, fill
+from crossmargin.margin.legs import taker_fee
+from crossmargin.margin.pool import Pool
+from crossmargin.margin.valuation import notional
+from crossmargin.rulebook.model import Rulebook
+
+__all__ = ["Cut", "largest_order", "lot_of", "smallest_cut", "smallest_deposit"]
+
+_LOTS_MAX = 10**18
+
+
+@exact
+def largest_order(account: Account, order: Order, marks: Marks, rulebook: Rulebook) -> Decimal:
+    """Largest size, in whole lots, at which the venue would admit an order; zero when it admits none.
+
+    The size of the order given is ignored. One lot more is refused.
+
+    Raises:
+        MissingDataError: the instrument's lot_size is not known.
+
+    Source: SPEC 2 B7; admission as in `crossmargin.margin.admission.admit`.
+    """
+    lot = lot_of(rulebook.instrument(order.instrument), rulebook)
+
+    def admitted(lots: int) -> bool:
+        sized = msgspec.structs.replace(order, contracts=lots * lot, filled=ZERO)
+        return admit(account, sized, marks, rulebook) is None
+
+    least = _least_lots(rulebook.instrument(order.instrument), lot)
+    if not admitted(least):
+        return ZERO
+    return last_true(admitted, least) * lot
+
+
+@exact
+def smallest_deposit(assessment: Assessment, pool: Pool, ratio: Decimal) -> Decimal:
+    """Smallest amount that brings a pool's ratio to a target, rounded up to the currency's quantum.
+
+        deposit = ratio x required - available,   zero when the ratio is there already
+
+    For an isolated pool the amount is margin to add.
+
+    Source: SPEC 2 B7.
+    """
+    missing = ratio * pool.risk.required - pool.risk.available
+    return ceil_to(max(ZERO, missing), assessment.account.quantum(pool.currency))
+
+
+class Cut(Struct, frozen=True, kw_only=True):
+    """The smallest cut of one position that restores a ratio.
+
+    Attributes:
+        contracts: How much to close, None when even closing it all is not enough.
+        ratio: The pool's ratio after the cut; None when nothing is required any more.
+    """
+
+    contracts: Decimal | None
+    ratio: Decimal | None = None
+
+
+@exact
+def smallest_cut(assessment: Assessment, position: Position, ratio: Decimal) -> Cut:
+    """Smallest part of a position, in whole lots, whose closing at mark brings its pool's ratio to a target.
+
+    The taker fee is paid where the rulebook knows one. One lot less is not enough.
+
+    Raises:
+        MissingDataError: the instrument's lot_size is not known.
+        UnsupportedError: the position is a spot-margin pair or an option.
+
+    Source: SPEC 2 B7.
+    """
+    instrument = assessment.rulebook.instrument(position.instrument)
+    if instrument.kind not in (Kind.PERPETUAL, Kind.FUTURE):
+        raise UnsupportedError(f"{position.id}: cuts are computed for futures and perpetuals")
+    lot = lot_of(instrument, assessment.rulebook)
+    whole = -int(-position.contracts // lot)
+
+    def restored(lots: int) -> bool:
+        risk = after_cut(assessment, position, min(lots * lot, position.contracts)).risk
+        return risk.available >= ratio * risk.required
+
+    if restored(0):
+        return Cut(contracts=ZERO, ratio=assessment.pool_of(position).risk.ratio)
+    if not restored(whole):
+        return Cut(contracts=None)
+    least = last_true(lambda lots: not restored(lots), 0, whole) + 1
+    contracts = min(least * lot, position.contracts)
+    return Cut(contracts=contracts, ratio=after_cut(assessment, position, contracts).risk.ratio)
+
+
+def after_cut(assessment: Assessment, position: Position, contracts: Decimal) -> Pool:
+    """The pool once a part of a position is closed at mark; the pool left by an isolated position is its currency's.
+
+    Source: SPEC 2 B7; execution as in `crossmargin.margin.fills.fill`.
+    """
+    rulebook, marks = assessment.rulebook, assessment.marks
+    instrument = rulebook.instrument(position.instrument)
+    if not contracts:
+        return assessment.pool_of(position)
+    price = marks.mark_of(instrument.id)
+    rate = taker_fee(instrument, rulebook) if instrument.taker_fee is not None else ZERO
+    execution = Execution(
+        instrument=instrument,
+        side=OrderSide.SELL if position.side == Side.LONG else OrderSide.BUY,
+        contracts=contracts,
+        price=price,
+        fee=notional(instrument, contracts, price) * rate,
+        margin_mode=position.margin_mode,
+        position_side=position.side,
+    )
+    after = assess(fill(assessment.account, execution), marks, rulebook)
+    return after.isolated.get(position.id) or after.cross[instrument.settle]
+
+
+def lot_of(instrument: Instrument, rulebook: Rulebook) -> Decimal:
+    """Size step of an instrument.
+
+    Raises:
+        MissingDataError: it is not known; a largest size needs one.
+
+    Source: the rulebook, or the account file.
+    """
+    if instrument.lot_size is None:
+        raise MissingDataError(
+            f'{rulebook.venue}: lot_size of "{instrument.id}" is not known: give it under '
+            f'[instruments."{instrument.id}"] lot_size = "0.001"'
+        )
+    return instrument.lot_size
+
+
+def last_true(holds: Callable[[int], bool], low: int, high: int = _LOTS_MAX) -> int:
+    """Largest count for which a condition holds, given that it holds at low and fails for good somewhere above.
+
+    Source: doubling, then halving: about 2 log2(answer) evaluations.
+
+    >>> last_true(lambda n: n * n <= 50, 1)
+    7
+    """
+    step = 1
+    while low + step < high and holds(low + step):
+        low += step
+        step *= 2
+    top = min(low + step, high)
+    if top == high and holds(high):
+        return high
+    while top - low > 1:
+        middle = (low + top) // 2
+        if holds(middle):
+            low = middle
+        else:
+            top = middle
+    return low
+
+
+def _least_lots(instrument: Instrument, lot: Decimal) -> int:
+    least = instrument.min_size or lot
+    return max(1, int(ceil_to(least, lot) // lot))
