@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from crossmargin.domain.account import Account, MarginMode, Order, OrderState, Position
+from crossmargin.domain.account import Account, MarginMode, Position
 from crossmargin.domain.arithmetic import ZERO, exact, quotient, scaled
 from crossmargin.domain.marks import Marks
 from crossmargin.errors import UnsupportedError
@@ -227,7 +227,7 @@ def _cross_pool(currency: str, legs: list[Leg], sheet: Sheet, rulebook: Rulebook
         sheet.add(EntryKind.CLOSING_FEE, charge.fee, (leg, charge))
         if isinstance(leg.holding, Position):
             sheet.add(EntryKind.PNL, leg.pnl, leg)
-            sheet.add(EntryKind.POSITION_MARGIN, initial_margin(leg), leg)
+            sheet.add(EntryKind.POSITION_MARGIN, leg.initial, leg)
             sheet.add(EntryKind.EXPOSURE, leg.value, leg)
             sheet.add(EntryKind.OPTION_VALUE, leg.option_value, leg)
     supports = "supports_after_holds" if rulebook.rules.ratio_deducts_holds else "supports"
@@ -244,6 +244,7 @@ def _cross_pool(currency: str, legs: list[Leg], sheet: Sheet, rulebook: Rulebook
         requirements=tuple(charges),
         fixed=risk.available - sheet.figure("floating_pnl"),
         risk=risk,
+        ratio=risk.ratio,
         status=status_of(risk, rulebook.rules),
     )
 
@@ -258,7 +259,7 @@ def _isolated_pool(leg: Leg, sheet: Sheet, rulebook: Rulebook) -> Pool:
     sheet.add(EntryKind.ISOLATED_EXPOSURE, leg.value, leg)
     risk = Risk(
         available=margin + leg.pnl,
-        initial=initial_margin(leg),
+        initial=leg.initial,
         maintenance=charges[0].maintenance,
         fees=charges[0].fee,
     )
@@ -269,16 +270,9 @@ def _isolated_pool(leg: Leg, sheet: Sheet, rulebook: Rulebook) -> Pool:
         requirements=tuple(charges),
         fixed=margin,
         risk=risk,
+        ratio=risk.ratio,
         status=status_of(risk, rulebook.rules),
     )
-
-
-def initial_margin(leg: Leg) -> Decimal:
-    """Initial margin of a position: value / leverage, or the option formula's.
-
-    Source: SPEC 1 "initial margin"; research/venues.md 1.2.
-    """
-    return quotient(leg.value, leg.holding.leverage) if leg.initial is None else leg.initial
 
 
 def isolated_margin(position: Position, leg: Leg) -> Decimal:
@@ -309,7 +303,7 @@ def _currency_figures(sheet: Sheet, pool: Pool, rulebook: Rulebook) -> CurrencyF
         initial_margin=pool.risk.initial,
         maintenance_margin=pool.risk.maintenance,
         liquidation_fee=pool.risk.fees,
-        margin_ratio=pool.risk.ratio,
+        margin_ratio=pool.ratio,
         leverage=quotient(cross_exposure, worth) if worth > 0 else None,
         exposure=exposure,
         exposure_ratio=quotient(equity, exposure) if exposure else None,
@@ -348,15 +342,10 @@ def _position_figures(leg: Leg, pool: Pool, charge: Requirement) -> PositionFigu
         margin_currency=leg.currency,
         floating_pnl=leg.pnl,
         pnl_ratio=scaled(leg.pnl, position.leverage, leg.entry_value) if leg.entry_value else None,
-        initial_margin=initial_margin(leg),
+        initial_margin=leg.initial,
         maintenance_margin=charge.maintenance,
         liquidation_fee=charge.fee,
         tier=None if charge.tier is None else charge.tier + 1,
-        margin_ratio=pool.risk.ratio,
+        margin_ratio=pool.ratio,
         status=pool.status,
     )
-
-
-def live_orders(account: Account) -> list[Order]:
-    """Orders that hold something now."""
-    return [order for order in account.orders if order.state == OrderState.LIVE]

@@ -157,9 +157,10 @@ def open_loss(side: OrderSide, *, base_size: Decimal, price: Decimal, mark: Deci
 def netting(legs: Iterable[Leg], holds: Iterable[Hold], mode: PositionMode) -> dict[str, Decimal]:
     """What one-way netting takes off the order margins, by instrument; zero or negative.
 
-        margin of position and orders = max(|P + buys|, |P - sells|) / leverage
+        margin of position and orders = max(|P + buys|, |P - sells|)
 
-    P is the position's value with its sign, buys and sells are orders at their own price. In hedge mode nothing nets.
+    P is the position's value / leverage with its sign, buys and sells are orders at their own price / leverage. In
+    hedge mode nothing nets.
 
     Source: research/venues.md 1.2 (OKX since October 2024) and 4.2 (Binance).
     """
@@ -169,26 +170,26 @@ def netting(legs: Iterable[Leg], holds: Iterable[Hold], mode: PositionMode) -> d
     for hold in holds:
         if hold.kind == HoldKind.CROSS and hold.instrument.kind != Kind.OPTION:
             books.setdefault(hold.instrument.id, []).append(hold)
-    values = {leg.instrument.id: _signed_value(leg) for leg in legs}
+    margins = {leg.instrument.id: _signed_margin(leg) for leg in legs}
     return {
         instrument: amount
         for instrument, book in books.items()
-        if (amount := _netted(values.get(instrument, ZERO), book))
+        if (amount := _netted(margins.get(instrument, ZERO), book))
     }
 
 
-def _netted(position_value: Decimal, book: list[Hold]) -> Decimal:
-    leverage = book[0].order.leverage
+def _netted(position_margin: Decimal, book: list[Hold]) -> Decimal:
+    """Each order and the position count at their own leverage, which one instrument shares on most venues."""
     buys, sells, standalone = ZERO, ZERO, ZERO
     for hold in book:
-        whole = ZERO if hold.order.reduce_only else hold.whole
+        whole = ZERO if hold.order.reduce_only else quotient(hold.whole, hold.order.leverage)
         if hold.order.side == OrderSide.BUY:
             buys += whole
         else:
             sells += whole
         standalone += hold.margin
-    largest = max(abs(position_value + buys), abs(position_value - sells))
-    return quotient(largest - abs(position_value), leverage) - standalone
+    largest = max(abs(position_margin + buys), abs(position_margin - sells))
+    return largest - abs(position_margin) - standalone
 
 
 def _value_in(currency: str, instrument: Instrument, contracts: Decimal, price: Decimal) -> Decimal:
@@ -198,9 +199,10 @@ def _value_in(currency: str, instrument: Instrument, contracts: Decimal, price: 
     return notional(instrument, contracts, price)
 
 
-def _signed_value(leg: Leg) -> Decimal:
-    assert isinstance(leg.holding, Position)
-    return leg.holding.side.sign * leg.value
+def _signed_margin(leg: Leg) -> Decimal:
+    position = leg.holding
+    assert isinstance(position, Position)
+    return position.side.sign * quotient(leg.value, position.leverage)
 
 
 def _against(side: OrderSide) -> Side:

@@ -10,18 +10,18 @@ from enum import IntEnum
 from msgspec import Struct
 
 from crossmargin.domain.account import MarginMode, Order, Position, Side
-from crossmargin.domain.arithmetic import ZERO
-from crossmargin.domain.instrument import Instrument, Kind
+from crossmargin.domain.arithmetic import ZERO, quotient
+from crossmargin.domain.instrument import ContractType, Instrument, Kind
 from crossmargin.domain.marks import Marks
 from crossmargin.errors import MissingDataError
 from crossmargin.margin.options import short_option_margin
 from crossmargin.margin.valuation import (
     floating_pnl,
     held_in,
-    notional,
     option_value,
     spot_margin_pnl,
     spot_margin_value,
+    value_at,
 )
 from crossmargin.rulebook.model import Rulebook
 from crossmargin.rulebook.tiers import TierTable
@@ -56,8 +56,8 @@ class Leg(Struct, frozen=True, kw_only=True):
         group: What shares the tier; None stands alone.
         size: What the leg adds to the group's size, in the table's unit.
         closing_fee: Fee rate added to maintenance in the ratio.
-        initial: Initial margin, where a formula of its own gives it (short options).
-        maintenance: Maintenance margin, likewise.
+        initial: Initial margin of a position: value / leverage, or the option formula's.
+        maintenance: Maintenance margin, where a formula of its own gives it (short options).
         option_value: Market value of an option.
     """
 
@@ -76,7 +76,7 @@ class Leg(Struct, frozen=True, kw_only=True):
     group: str | None = None
     size: Decimal = ZERO
     closing_fee: Decimal = ZERO
-    initial: Decimal | None = None
+    initial: Decimal = ZERO
     maintenance: Decimal | None = None
     option_value: Decimal = ZERO
 
@@ -117,12 +117,16 @@ def position_leg(position: Position, marks: Marks, rulebook: Rulebook) -> Leg:
     if instrument.kind in (Kind.MARGIN, Kind.SPOT):
         return _spot_margin_leg(position, instrument, marks, rulebook)
     mark = marks.mark_of(instrument.id)
-    at_mark = notional(instrument, position.contracts, mark)
-    at_entry = notional(instrument, position.contracts, position.entry_price)
+    at_mark = value_at(instrument, position.contracts, mark)
+    at_entry = value_at(instrument, position.contracts, position.entry_price)
     at_entry_price = rulebook.rules.position_value_at == "entry"
     value = at_entry if at_entry_price else at_mark
-    sign = position.side.sign
-    path = Path.RECIPROCAL if instrument.inverse else Path.DIRECT
+    inverse = instrument.contract_type == ContractType.INVERSE
+    gain = at_entry - at_mark if inverse else at_mark - at_entry
+    swing = -at_mark if inverse else at_mark
+    if position.side == Side.SHORT:
+        gain, swing = -gain, -swing
+    path = Path.RECIPROCAL if inverse else Path.DIRECT
     table = rulebook.tier_table(instrument, position.margin_mode)
     return Leg(
         holding=position,
@@ -131,11 +135,12 @@ def position_leg(position: Position, marks: Marks, rulebook: Rulebook) -> Leg:
         mark=mark,
         contracts=position.contracts,
         value=value,
-        pnl=sign * (at_entry - at_mark if instrument.inverse else at_mark - at_entry),
+        pnl=gain,
         entry_value=at_entry,
-        swing=-sign * at_mark if instrument.inverse else sign * at_mark,
+        swing=swing,
         path=path,
         value_path=Path.FIXED if at_entry_price else path,
+        initial=quotient(value, position.leverage),
         table=table,
         group=_group(instrument, position.margin_mode, table, rulebook),
         size=_size(table, instrument, position.contracts, value, position.liability),
@@ -155,7 +160,7 @@ def order_leg(order: Order, contracts: Decimal, marks: Marks, rulebook: Rulebook
     mark = marks.mark_of(instrument.id)
     table = rulebook.tier_table(instrument, order.margin_mode)
     path = Path.RECIPROCAL if instrument.inverse else Path.DIRECT
-    value, borrowed = notional(instrument, contracts, mark), ZERO
+    value, borrowed = value_at(instrument, contracts, mark), ZERO
     currency = order.margin_currency or instrument.settle
     if instrument.kind == Kind.MARGIN:
         borrowed = contracts if order.side.sign < 0 else contracts * (order.price or mark)
@@ -219,6 +224,7 @@ def _spot_margin_leg(position: Position, instrument: Instrument, marks: Marks, r
         swing=-value if debt_moves else pnl + value,
         path=path,
         value_path=path if debt_moves else Path.FIXED,
+        initial=quotient(value, position.leverage),
         table=table,
         group=_group(instrument, position.margin_mode, table, rulebook),
         size=_size(table, instrument, position.contracts, value, position.liability),
@@ -235,12 +241,12 @@ def _option_leg(position: Position, instrument: Instrument, marks: Marks, rulebo
         "currency": instrument.settle,
         "mark": mark,
         "contracts": position.contracts,
-        "value": notional(instrument, position.contracts, mark),
+        "value": value_at(instrument, position.contracts, mark),
         "option_value": worth,
         "entry_value": position.contracts * instrument.unit * position.entry_price,
     }
     if position.side == Side.LONG:
-        return Leg(**common, initial=ZERO, maintenance=ZERO)
+        return Leg(**common, maintenance=ZERO)
     margin = short_option_margin(instrument, position.contracts, marks, rulebook)
     return Leg(
         **common,

@@ -20,7 +20,7 @@ _TEXTS: dict[EntryKind, tuple[str, str, str]] = {
     _K.OPTION_VALUE: ("option value", "side x mark x contracts x unit", "option"),
     _K.POSITION_MARGIN: ("initial margin", "position value / leverage", "position_value_at"),
     _K.ORDER_MARGIN: ("order margin", "order value / leverage", "order_price"),
-    _K.NETTING: ("one-way netting", "max(|position + buys|, |position - sells|) / leverage", "netting_price"),
+    _K.NETTING: ("one-way netting", "max(|position + buys|, |position - sells|) - what each alone needs", "netting_price"),
     _K.ORDER_FEE: ("order fee", "order value x taker fee", "order_fee"),
     _K.OPEN_LOSS: ("open loss", "size x |min(0, side x (mark - price))|", "open_loss"),
     _K.ISOLATED_ORDER: ("isolated order", "order value / leverage + fee", "order_fee"),
@@ -63,7 +63,7 @@ def formula_of(entry: Entry) -> str:
         return value_formula(of)
     if entry.kind is _K.CLOSING_FEE and of.instrument.kind == Kind.MARGIN:
         return "(position value + maintenance margin) x taker fee"
-    if of.initial is not None and entry.kind in (_K.POSITION_MARGIN, _K.MAINTENANCE):
+    if of.instrument.kind == Kind.OPTION and entry.kind in (_K.POSITION_MARGIN, _K.MAINTENANCE):
         return "short option: rate of the underlying x factor + mark, x face"
     return formula
 

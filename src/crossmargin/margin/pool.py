@@ -72,6 +72,7 @@ class Pool(Struct, frozen=True, kw_only=True):
         requirements: Maintenance and fee of each leg, in the order of legs.
         fixed: The part of `risk.available` that no price moves: cash or isolated margin less holds.
         risk: The verdict.
+        ratio: What supports / what is required, None when nothing is required.
         status: Safe, warning or liquidation.
     """
 
@@ -81,6 +82,7 @@ class Pool(Struct, frozen=True, kw_only=True):
     requirements: tuple[Requirement, ...]
     fixed: Decimal
     risk: Risk
+    ratio: Decimal | None
     status: Status
 
     @property

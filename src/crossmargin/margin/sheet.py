@@ -66,6 +66,9 @@ FIGURES: dict[str, tuple[tuple[EntryKind, ...], tuple[EntryKind, ...]]] = {
 }
 
 
+_INDEXED = {name: (tuple(map(int, plus)), tuple(map(int, minus))) for name, (plus, minus) in FIGURES.items()}
+
+
 class Entry(Struct, frozen=True):
     """One amount of one kind and what it belongs to (a leg, a hold, or None)."""
 
@@ -93,13 +96,15 @@ class Sheet:
 
     def figure(self, name: str) -> Decimal:
         """Sum of the kinds that `FIGURES` lists under a name."""
-        added, subtracted = FIGURES[name]
+        added, subtracted = _INDEXED[name]
         totals = self.totals
         amount = ZERO
         for kind in added:
-            amount += totals[kind]
+            if totals[kind]:
+                amount += totals[kind]
         for kind in subtracted:
-            amount -= totals[kind]
+            if totals[kind]:
+                amount -= totals[kind]
         return amount
 
     def entries_of(self, name: str) -> list[Entry]:

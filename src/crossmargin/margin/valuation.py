@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from crossmargin.domain.account import Position, Side
 from crossmargin.domain.arithmetic import exact, quotient
-from crossmargin.domain.instrument import Instrument, Kind
+from crossmargin.domain.instrument import ContractType, Instrument, Kind
 
 __all__ = ["floating_pnl", "notional", "option_value", "spot_margin_pnl", "spot_margin_value"]
 
@@ -33,11 +33,18 @@ def notional(instrument: Instrument, contracts: Decimal, price: Decimal) -> Deci
     >>> notional(swap, Decimal(100), Decimal(95_000))
     Decimal('95000.00')
     """
+    return value_at(instrument, contracts, price)
+
+
+def value_at(instrument: Instrument, contracts: Decimal, price: Decimal) -> Decimal:
+    """As `notional`, for callers that are in the exact context already.
+
+    Source: see `notional`.
+    """
+    face = contracts * instrument.contract_value * instrument.multiplier
     if instrument.kind == Kind.OPTION:
-        return contracts * instrument.unit
-    if instrument.inverse:
-        return quotient(contracts * instrument.unit, price)
-    return contracts * instrument.unit * price
+        return face
+    return quotient(face, price) if instrument.contract_type == ContractType.INVERSE else face * price
 
 
 @exact
@@ -61,7 +68,7 @@ def floating_pnl(
     """
     if instrument.kind == Kind.OPTION:
         return side.sign * contracts * instrument.unit * (mark_price - entry_price)
-    at_entry, at_mark = notional(instrument, contracts, entry_price), notional(instrument, contracts, mark_price)
+    at_entry, at_mark = value_at(instrument, contracts, entry_price), value_at(instrument, contracts, mark_price)
     return side.sign * (at_entry - at_mark if instrument.inverse else at_mark - at_entry)
 
 
