@@ -26,7 +26,7 @@ from crossmargin.domain.account import (
     TriggerBy,
 )
 from crossmargin.domain.arithmetic import ONE, ZERO, exact, floor_to, plain, scaled
-from crossmargin.domain.documents import Moment, convert, one_line, parse_json, parse_toml, read_text
+from crossmargin.domain.documents import Moment, convert, key_path, one_line, parse_json, parse_toml, read_text
 from crossmargin.domain.instrument import ContractType, Instrument, Kind, OptionType
 from crossmargin.domain.marks import Marks
 from crossmargin.domain.numbers import Amount, NonNegative, Positive, shown
@@ -292,7 +292,7 @@ class _Builder:
         except CrossMarginError:
             missing = [key for key in ("kind", "base", "quote", "settle") if key not in fields]
             if missing:
-                field = f'instruments."{name}"'
+                field = f"instruments{key_path(name)}"
                 raise self.wrong(field, f"not known to {rulebook.venue}: {', '.join(missing)} missing") from None
             known = Instrument(id=name, kind=fields["kind"], base=fields["base"], quote=fields["quote"],
                                settle=fields["settle"], family=fields.get("family", ""))  # fmt: skip
@@ -305,12 +305,12 @@ class _Builder:
         if instrument.kind in (Kind.PERPETUAL, Kind.FUTURE) and instrument.settle != pays:
             style = instrument.contract_type.value
             raise self.wrong(
-                f'instruments."{name}".settle', f"{style} contracts settle in {pays}, not {instrument.settle}"
+                f"instruments{key_path(name)}.settle", f"{style} contracts settle in {pays}, not {instrument.settle}"
             )
         stated = given.contract_value_currency
         counted = instrument.quote if instrument.inverse else instrument.base
         if stated is not None and stated != counted:
-            raise self.wrong(f'instruments."{name}".contract_value_currency', f"expected {counted}, found {stated}")
+            raise self.wrong(f"instruments{key_path(name)}.contract_value_currency", f"expected {counted}, found {stated}")
 
     def _tiers(self, rulebook: Rulebook, instrument: Instrument, given: InstrumentEntry) -> dict[TierKey, Any]:
         found = {}
@@ -319,7 +319,7 @@ class _Builder:
             if not rows:
                 continue
             units = {row.unit for row in rows}
-            field = f'instruments."{instrument.id}".tiers'
+            field = f"instruments{key_path(instrument.id)}.tiers"
             if len(units) > 1:
                 raise self.wrong(field, "all tiers of one margin mode need the same unit")
             try:
@@ -542,7 +542,7 @@ class _Builder:
             except CrossMarginError:
                 key = name
             if key in prices:
-                raise self.wrong(f'{field}."{name}"', f"a second price of {key}")
+                raise self.wrong(f"{field}{key_path(name)}", f"a second price of {key}")
             prices[key] = Decimal(price)
         return prices
 
