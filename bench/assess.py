@@ -48,15 +48,15 @@ def ours(count: int, *, lines: bool) -> Callable[[], object]:
 def peer(count: int) -> Callable[[], object] | None:
     """Unrealised PnL and maintenance margin of as many positions by nautilus_trader, None where it is absent."""
     try:
-        from nautilus_trader.common.component import TestClock  # noqa: PLC0415
-        from nautilus_trader.common.factories import OrderFactory  # noqa: PLC0415
-        from nautilus_trader.model.enums import OrderSide  # noqa: PLC0415
-        from nautilus_trader.model.identifiers import PositionId, StrategyId, TraderId  # noqa: PLC0415
-        from nautilus_trader.model.objects import Price, Quantity  # noqa: PLC0415
-        from nautilus_trader.model.position import Position as PeerPosition  # noqa: PLC0415
-        from nautilus_trader.test_kit.providers import TestInstrumentProvider  # noqa: PLC0415
-        from nautilus_trader.test_kit.stubs.events import TestEventStubs  # noqa: PLC0415
-        from nautilus_trader.test_kit.stubs.execution import TestExecStubs  # noqa: PLC0415
+        from nautilus_trader.common.component import TestClock
+        from nautilus_trader.common.factories import OrderFactory
+        from nautilus_trader.model.enums import OrderSide
+        from nautilus_trader.model.identifiers import PositionId, StrategyId, TraderId
+        from nautilus_trader.model.objects import Price, Quantity
+        from nautilus_trader.model.position import Position as PeerPosition
+        from nautilus_trader.test_kit.providers import TestInstrumentProvider
+        from nautilus_trader.test_kit.stubs.events import TestEventStubs
+        from nautilus_trader.test_kit.stubs.execution import TestExecStubs
     except ImportError:
         return None
     account = TestExecStubs.margin_account()

@@ -78,10 +78,16 @@ def hidden_inputs(module: ast.Module) -> Iterator[str]:
         yield from (f"{getattr(node, 'lineno', 0)}: {name}" for name in found)
 
 
+# Functions that word an explanation; they state no figure of their own.
+WORDS = {"label_of", "rule_of", "formula_of", "pnl_formula", "value_formula", "tier_of", "inputs_of"}
+
+
 def unsourced(module: ast.Module) -> Iterator[str]:
     """A formula that names no source can't be checked against the venue."""
     for node in module.body:
         if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) or node.name.startswith("_"):
+            continue
+        if node.name in WORDS:
             continue
         if "Source:" not in (ast.get_docstring(node) or ""):
             yield f"{node.lineno}: {node.name} has no Source: in its docstring"
@@ -251,7 +257,7 @@ def test_every_command_is_explained() -> None:
     """Help in the terminal, a line in the docs."""
     if not (PACKAGE / "cli" / "main.py").exists():
         pytest.skip("there is no command line yet")
-    main = importlib.import_module("crossmargin.cli.main").main
+    main = importlib.import_module("crossmargin.cli.main").app
     assert isinstance(main, click.Command)
     assert list(unexplained_commands(main, docs_text())) == []
 

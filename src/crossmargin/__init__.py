@@ -12,16 +12,40 @@ from importlib import import_module
 __version__ = "0.1.0"
 
 _HOMES = {
-    "Account": "crossmargin.domain.account",
-    "Assessment": "crossmargin.margin.assess",
-    "Instrument": "crossmargin.domain.instrument",
-    "Marks": "crossmargin.domain.marks",
-    "Order": "crossmargin.domain.account",
-    "Position": "crossmargin.domain.account",
-    "Rulebook": "crossmargin.rulebook.model",
-    "assess": "crossmargin.margin.assess",
+    "Account": ("crossmargin.domain.account", "Account"),
+    "Assessment": ("crossmargin.margin.assess", "Assessment"),
+    "Instrument": ("crossmargin.domain.instrument", "Instrument"),
+    "Marks": ("crossmargin.domain.marks", "Marks"),
+    "Order": ("crossmargin.domain.account", "Order"),
+    "Position": ("crossmargin.domain.account", "Position"),
+    "Rulebook": ("crossmargin.rulebook.model", "Rulebook"),
+    "assess": ("crossmargin.margin.assess", "assess"),
+    "explain": ("crossmargin.margin.explain", "explain"),
+    "liquidation_prices": ("crossmargin.margin.liquidation_price", "liquidation_prices"),
+    "load_rulebook": ("crossmargin.rulebook.load", "load"),
+    "read_account": ("crossmargin.formats.read", "read_book"),
+    "read_changes": ("crossmargin.formats.changes_file", "read_changes"),
+    "report": ("crossmargin.formats.report", "report"),
+    "what_if": ("crossmargin.margin.what_if", "what_if"),
 }
-__all__ = ["__version__", *_HOMES]
+__all__ = [
+    "Account",
+    "Assessment",
+    "Instrument",
+    "Marks",
+    "Order",
+    "Position",
+    "Rulebook",
+    "__version__",
+    "assess",
+    "explain",
+    "liquidation_prices",
+    "load_rulebook",
+    "read_account",
+    "read_changes",
+    "report",
+    "what_if",
+]
 
 
 def __getattr__(name: str) -> object:
@@ -29,4 +53,5 @@ def __getattr__(name: str) -> object:
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module 'crossmargin' has no attribute {name!r}")
-    return getattr(import_module(home), name)
+    module, attribute = home
+    return getattr(import_module(module), attribute)

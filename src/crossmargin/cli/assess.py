@@ -23,8 +23,8 @@ def command(file: str, venue: str | None, balances: tuple[str, ...], as_json: bo
 
     Example: crossmargin assess examples/day-trader.toml
     """
-    from crossmargin.formats.report import report  # noqa: PLC0415
-    from crossmargin.margin import assess  # noqa: PLC0415
+    from crossmargin.formats.report import report
+    from crossmargin.margin import assess
 
     book = load_book(file, venue, balances)
     found = report(assess(book.account, book.marks, book.rulebook), book.assumptions)

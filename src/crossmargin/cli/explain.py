@@ -22,9 +22,9 @@ def command(figure: str, file: str, venue: str | None, balances: tuple[str, ...]
 
     Example: crossmargin explain in_use examples/day-trader.toml
     """
-    from crossmargin.formats.report import explanation_report  # noqa: PLC0415
-    from crossmargin.margin import assess  # noqa: PLC0415
-    from crossmargin.margin.explain import explain  # noqa: PLC0415
+    from crossmargin.formats.report import explanation_report
+    from crossmargin.margin import assess
+    from crossmargin.margin.explain import explain
 
     book = load_book(file, venue, balances)
     found = explain(assess(book.account, book.marks, book.rulebook, lines=True), figure)

@@ -22,11 +22,15 @@ __all__ = ["command"]
 @click.option("--frontier", "pair", metavar="A,B", help="Prices of two coins at which the pool is at its trigger.")
 @click.option("--span", default="0.5", show_default=True, help="Frontier: largest move of the first coin, a fraction.")
 @click.option("--points", default=11, show_default=True, help="Frontier: how many points.")
-@click.option("--restore", metavar="RATIO", help="Smallest deposit or cut that brings each pool to this ratio (3 = 300 %).")
+@click.option(
+    "--restore",
+    metavar="RATIO",
+    help="Smallest deposit or cut that brings each pool to this ratio (3 = 300 %).",
+)
 @venue_option
 @balances_option
 @json_option
-def command(  # noqa: PLR0913 - one parameter an option
+def command(  # noqa: PLR0913, PLR0917 - one parameter an option
     file: str, betas: tuple[str, ...], pair: str | None, span: str, points: int, restore: str | None,
     venue: str | None, balances: tuple[str, ...], as_json: bool,
 ) -> int:  # fmt: skip
@@ -39,7 +43,11 @@ def command(  # noqa: PLR0913 - one parameter an option
     """
     book = load_book(file, venue, balances)
     assessment = assess(book.account, book.marks, book.rulebook)
-    found: dict[str, Any] = {"venue": book.rulebook.venue, "rulebook": book.rulebook.id, "legs": _legs(assessment)}
+    found: dict[str, Any] = {
+        "venue": book.rulebook.venue,
+        "rulebook": book.rulebook.id,
+        "legs": _legs(assessment),
+    }
     given = {**book.marks.betas, **amounts(betas, "--beta")}
     if given:
         found["market"] = _market(assessment, given)
@@ -61,9 +69,9 @@ def _held(assessment: Assessment) -> list[str]:
 
 
 def _legs(assessment: Assessment) -> list[dict[str, Any]]:
-    from crossmargin.formats.report import jsonable  # noqa: PLC0415
-    from crossmargin.margin.liquidation_price import liquidation_prices  # noqa: PLC0415
-    from crossmargin.margin.position_prices import bankruptcy_price, printed_liquidation_price  # noqa: PLC0415
+    from crossmargin.formats.report import jsonable
+    from crossmargin.margin.liquidation_price import liquidation_prices
+    from crossmargin.margin.position_prices import bankruptcy_price, printed_liquidation_price
 
     prices = liquidation_prices(assessment)
     rows = []
@@ -87,8 +95,8 @@ def _legs(assessment: Assessment) -> list[dict[str, Any]]:
 
 
 def _market(assessment: Assessment, betas: dict[str, Decimal]) -> list[dict[str, Any]]:
-    from crossmargin.formats.report import jsonable  # noqa: PLC0415
-    from crossmargin.margin.moves import market_moves  # noqa: PLC0415
+    from crossmargin.formats.report import jsonable
+    from crossmargin.margin.moves import market_moves
 
     return [
         {name: jsonable(getattr(each, name)) for name in each.__struct_fields__}
@@ -98,8 +106,8 @@ def _market(assessment: Assessment, betas: dict[str, Decimal]) -> list[dict[str,
 
 @exact
 def _frontier(assessment: Assessment, pair: str, span: str, points: int) -> dict[str, Any]:
-    from crossmargin.formats.report import jsonable  # noqa: PLC0415
-    from crossmargin.margin.moves import frontier, underlyings  # noqa: PLC0415
+    from crossmargin.formats.report import jsonable
+    from crossmargin.margin.moves import frontier, underlyings
 
     first, comma, second = pair.partition(",")
     if not comma:
@@ -121,7 +129,7 @@ def _frontier(assessment: Assessment, pair: str, span: str, points: int) -> dict
 
 
 def _restore(assessment: Assessment, restore: str) -> list[dict[str, Any]]:
-    from crossmargin.margin.limits import smallest_cut, smallest_deposit  # noqa: PLC0415
+    from crossmargin.margin.limits import smallest_cut, smallest_deposit
 
     try:
         ratio = number(restore, Sign.POSITIVE)
@@ -149,6 +157,22 @@ def _restore(assessment: Assessment, restore: str) -> list[dict[str, Any]]:
 
 
 def _print(found: dict[str, Any]) -> None:
+    _print_legs(found["legs"])
+    if "market" in found:
+        rows = [(each["pool"], screen.percent(each["down"]), screen.percent(each["up"])) for each in found["market"]]
+        screen.table(("pool", "liquidated at a fall of", "at a rise of"), rows, title="The market, by betas")
+    if "frontier" in found:
+        _print_frontier(found["frontier"])
+    if "restore" in found:
+        ways = [
+            (r["pool"], r["how"], screen.human(r["amount"], 8), r["unit"], r["reason"] or "") for r in found["restore"]
+        ]
+        screen.table(("pool", "how", "amount", "unit", ""), ways, title="Smallest way back")
+    for line in found["assumptions"]:
+        screen.say(f"Assumed: {line}")
+
+
+def _print_legs(legs: list[dict[str, Any]]) -> None:
     rows = [
         (
             each["id"],
@@ -157,25 +181,21 @@ def _print(found: dict[str, Any]) -> None:
             *(screen.human(each[key]) for key in ("down", "up", "bankruptcy_price", "venue_prints")),
             each["reason"] or "",
         )
-        for each in found["legs"]
+        for each in legs
     ]
     columns = ("leg alone", "mark", "liq. price", "away", "down", "up", "bankruptcy", "venue prints", "")
     screen.table(columns, rows, title="Each coin alone, all else fixed")
-    if "market" in found:
-        rows = [(each["pool"], screen.percent(each["down"]), screen.percent(each["up"])) for each in found["market"]]
-        screen.table(("pool", "liquidated at a fall of", "at a rise of"), rows, title="The market, by betas")
-    if "frontier" in found:
-        curve = found["frontier"]
-        rows = [
-            (screen.percent(p["move"], 1), screen.human(p["price"]), screen.human(p["down"]), screen.human(p["up"]),
-             "safe" if p["safe"] else "liquidation")
-            for p in curve["points"]
-        ]  # fmt: skip
-        first, second = curve["first"], curve["second"]
-        columns = (f"{first} moves", f"{first}", f"{second} below", f"{second} above", f"with {second} at mark")
-        screen.table(columns, rows, title=f"Frontier of {curve['pool']}: at its trigger where {second} stands at")
-    if "restore" in found:
-        rows = [(r["pool"], r["how"], screen.human(r["amount"], 8), r["unit"], r["reason"] or "") for r in found["restore"]]
-        screen.table(("pool", "how", "amount", "unit", ""), rows, title="Smallest way back")
-    for line in found["assumptions"]:
-        screen.say(f"Assumed: {line}")
+
+
+def _print_frontier(curve: dict[str, Any]) -> None:
+    rows = [
+        (
+            screen.percent(point["move"], 1),
+            *(screen.human(point[key]) for key in ("price", "down", "up")),
+            "safe" if point["safe"] else "liquidation",
+        )
+        for point in curve["points"]
+    ]
+    first, second = curve["first"], curve["second"]
+    columns = (f"{first} moves", first, f"{second} below", f"{second} above", f"with {second} at mark")
+    screen.table(columns, rows, title=f"Frontier of {curve['pool']}: at its trigger where {second} stands at")

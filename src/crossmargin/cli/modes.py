@@ -22,10 +22,10 @@ def command(file: str, venue: str | None, balances: tuple[str, ...], as_json: bo
 
     Example: crossmargin modes examples/day-trader.toml
     """
-    from crossmargin.domain.account import MarginMode  # noqa: PLC0415
-    from crossmargin.formats.report import report  # noqa: PLC0415
-    from crossmargin.margin import assess  # noqa: PLC0415
-    from crossmargin.margin.modes import in_mode  # noqa: PLC0415
+    from crossmargin.domain.account import MarginMode
+    from crossmargin.formats.report import report
+    from crossmargin.margin import assess
+    from crossmargin.margin.modes import in_mode
 
     book = load_book(file, venue, balances)
     found: dict[str, Any] = {}
@@ -61,7 +61,13 @@ def _print(found: dict[str, Any]) -> None:
     rows = []
     for one, other in zip(cross["positions"], isolated["positions"], strict=True):
         name = f"{one['instrument']} {one['side']}"
-        rows.append((f"{name}: ratio", screen.percent(one["margin_ratio"], 1), screen.percent(other["margin_ratio"], 1)))
+        rows.append(
+            (
+                f"{name}: ratio",
+                screen.percent(one["margin_ratio"], 1),
+                screen.percent(other["margin_ratio"], 1),
+            )
+        )
         prices = (one["liquidation_price"], other["liquidation_price"])
         rows.append((f"{name}: liquidation price", *map(screen.human, prices)))
         rows.append((f"{name}: away", screen.percent(one["distance"], 1), screen.percent(other["distance"], 1)))

@@ -47,6 +47,6 @@ def amounts(pairs: tuple[str, ...], option: str, sign: Sign = Sign.ANY) -> dict[
 
 def load_book(path: str, venue: str | None, balances: tuple[str, ...]) -> Book:
     """Read an account file, saved ccxt JSON or a CSV of positions."""
-    from crossmargin.formats.read import read_book  # noqa: PLC0415 - not needed for help
+    from crossmargin.formats.read import read_book
 
     return read_book(path, venue=venue, balances=amounts(balances, "--balance") or None)

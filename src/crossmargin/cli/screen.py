@@ -51,7 +51,9 @@ def human(value: Decimal | str | None, places: int | None = None) -> str:
     if abs(number) < _DUST:
         return "~0"
     if places is None:
-        places = max(2, 7 - number.adjusted()) if abs(number) < 1 else (2 if abs(number) >= 100 else 4)
+        places = 2 if number.adjusted() > 1 else 4
+        if number.adjusted() < 0:
+            places = 7 - number.adjusted()
     shown = plain(number.quantize(Decimal(1).scaleb(-places), context=_SHOWN))
     whole, point, fraction = shown.partition(".")
     sign = "-" if whole.startswith("-") else ""
@@ -82,10 +84,10 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, title: str =
 
 
 def _rich_table(columns: Sequence[str], rows: Sequence[Sequence[str]], numeric: Sequence[bool]) -> None:
-    from rich import box  # noqa: PLC0415 - only a terminal needs rich
-    from rich.console import Console  # noqa: PLC0415
-    from rich.table import Table  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
 
     shown = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name, right in zip(columns, numeric, strict=True):

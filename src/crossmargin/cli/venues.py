@@ -18,7 +18,7 @@ def command(name: str | None, as_json: bool) -> int:
 
     Example: crossmargin venues okx
     """
-    from crossmargin.rulebook import load, venues  # noqa: PLC0415
+    from crossmargin.rulebook import load, venues
 
     if name is None:
         books = [load(each) for each in venues()]
@@ -38,9 +38,9 @@ def _text(value: object) -> object:
 
 
 def _one(name: str, as_json: bool) -> None:
-    import msgspec  # noqa: PLC0415
+    import msgspec
 
-    from crossmargin.rulebook import load  # noqa: PLC0415
+    from crossmargin.rulebook import load
 
     book = load(name)
     rules = msgspec.to_builtins(book.rules, enc_hook=str)
@@ -60,7 +60,7 @@ def _one(name: str, as_json: bool) -> None:
         )  # fmt: skip
         return
     screen.say(f"{book.title}\n{book.id}, read {book.retrieved} from {book.source}")
-    rows = [(key, _shown(value), book.evidence.get(key, "")) for key, value in rules.items()]
+    rows: list[tuple[object, ...]] = [(key, _shown(value), book.evidence.get(key, "")) for key, value in rules.items()]
     rows += [(key, "", text) for key, text in book.evidence.items() if key not in rules]
     screen.table(("rule", "value", "evidence"), rows, title="Rules")
     rows = [(each["family"], each["kind"], each["margin_mode"], each["tiers"], each["since"]) for each in tiers]

@@ -28,7 +28,7 @@ __all__ = ["command"]
 @venue_option
 @balances_option
 @json_option
-def command(  # noqa: PLR0913 - one parameter an option
+def command(  # noqa: PLR0913, PLR0917 - one parameter an option
     file: str, changes: str | None, moves: tuple[str, ...], marks: tuple[str, ...], deposits: tuple[str, ...],
     withdrawals: tuple[str, ...], largest: tuple[str, ...], venue: str | None, balances: tuple[str, ...],
     as_json: bool,
@@ -40,8 +40,8 @@ def command(  # noqa: PLR0913 - one parameter an option
 
     Example: crossmargin what-if examples/day-trader.toml --move BTC=-0.2 --deposit USDT=1000
     """
-    from crossmargin.formats.changes_file import read_changes  # noqa: PLC0415
-    from crossmargin.margin.what_if import what_if  # noqa: PLC0415
+    from crossmargin.formats.changes_file import read_changes
+    from crossmargin.margin.what_if import what_if
 
     book = load_book(file, venue, balances)
     asked: list[Change] = list(read_changes(changes, book.rulebook)) if changes else []
@@ -60,7 +60,11 @@ def command(  # noqa: PLR0913 - one parameter an option
 
 
 def _quick(
-    moves: tuple[str, ...], marks: tuple[str, ...], deposits: tuple[str, ...], withdrawals: tuple[str, ...], book: Book
+    moves: tuple[str, ...],
+    marks: tuple[str, ...],
+    deposits: tuple[str, ...],
+    withdrawals: tuple[str, ...],
+    book: Book,
 ) -> list[Change]:
     found: list[Change] = []
     moved = amounts(moves, "--move")
@@ -68,7 +72,9 @@ def _quick(
     for coin in moved:
         if coin not in known:
             raise InputError("--move", coin, f"no instrument with a mark moves with it: {', '.join(sorted(known))}")
-    prices = {book.rulebook.instrument(name).id: price for name, price in amounts(marks, "--mark", Sign.POSITIVE).items()}
+    prices = {
+        book.rulebook.instrument(name).id: price for name, price in amounts(marks, "--mark", Sign.POSITIVE).items()
+    }
     if moved or prices:
         found.append(PriceMove(moves=moved, marks=prices))  # type: ignore[arg-type]
     for currency, amount in amounts(deposits, "--deposit", Sign.POSITIVE).items():
@@ -79,8 +85,8 @@ def _quick(
 
 
 def _document(result: Any, book: Book) -> dict[str, Any]:  # noqa: ANN401 - WhatIf, imported lazily
-    from crossmargin.formats.report import jsonable, report  # noqa: PLC0415
-    from crossmargin.margin.what_if import differences  # noqa: PLC0415
+    from crossmargin.formats.report import jsonable, report
+    from crossmargin.margin.what_if import differences
 
     before, after = report(result.before, book.assumptions), report(result.after, book.assumptions)
     names = dict.fromkeys([*result.before.currencies, *result.after.currencies])
@@ -112,8 +118,8 @@ def _described(change: Change) -> dict[str, Any]:
 
 
 def _limits(assessment: Any, largest: tuple[str, ...], book: Book) -> dict[str, Any]:  # noqa: ANN401 - lazily imported
-    from crossmargin.margin.limits import largest_order  # noqa: PLC0415
-    from crossmargin.margin.withdrawal import largest_withdrawal  # noqa: PLC0415
+    from crossmargin.margin.limits import largest_order
+    from crossmargin.margin.withdrawal import largest_withdrawal
 
     orders = []
     for text in largest:
@@ -132,7 +138,11 @@ def _parse_order(text: str, book: Book) -> Order:
     side_at = next((i for i, part in enumerate(parts) if part in ("buy", "sell")), 0)
     rest = parts[side_at + 1 :]
     if not side_at or len(rest) not in (1, 2):
-        raise InputError("--largest", text, "expected INSTRUMENT:SIDE:PRICE[:LEVERAGE], for example BTC-USDT-SWAP:buy:95000:10")
+        raise InputError(
+            "--largest",
+            text,
+            "expected INSTRUMENT:SIDE:PRICE[:LEVERAGE], for example BTC-USDT-SWAP:buy:95000:10",
+        )
     instrument = book.rulebook.instrument(":".join(parts[:side_at]))
     try:
         numbers = [number(part, Sign.POSITIVE) for part in rest]
@@ -141,11 +151,17 @@ def _parse_order(text: str, book: Book) -> Order:
     held = [each.leverage for each in book.account.positions if each.instrument == instrument.id]
     default = held[0] if held else Decimal(book.rulebook.rules.default_leverage)
     leverage = numbers[1] if len(numbers) == 2 else default  # noqa: PLR2004 - price and leverage
-    return Order(instrument=instrument.id, side=OrderSide(parts[side_at]), contracts=ONE, price=numbers[0], leverage=leverage)
+    return Order(
+        instrument=instrument.id,
+        side=OrderSide(parts[side_at]),
+        contracts=ONE,
+        price=numbers[0],
+        leverage=leverage,
+    )
 
 
 def _print(found: dict[str, Any]) -> None:
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for step in found["steps"]:
         what = " ".join(f"{name}={value}" for name, value in step["change"].items() if name != "kind")
         notes = step["refusal"] or "; ".join(step["notes"])
@@ -155,12 +171,28 @@ def _print(found: dict[str, Any]) -> None:
     for currency, difference in found["difference"].items():
         before, after = (found[side]["currencies"].get(currency, {}) for side in ("before", "after"))
         rows = []
-        for name in ("equity", "balance", "floating_pnl", "in_use", "free_margin", "initial_margin", "maintenance_margin"):
-            rows.append((name.replace("_", " "), *(screen.human(each.get(name)) for each in (before, after, difference))))
+        for name in (
+            "equity",
+            "balance",
+            "floating_pnl",
+            "in_use",
+            "free_margin",
+            "initial_margin",
+            "maintenance_margin",
+        ):
+            rows.append(
+                (
+                    name.replace("_", " "),
+                    *(screen.human(each.get(name)) for each in (before, after, difference)),
+                )
+            )
         ratios = (before.get("margin_ratio"), after.get("margin_ratio"), difference.get("margin_ratio"))
         rows.append(("margin ratio", *(screen.percent(each) for each in ratios)))
         rows.append(("status", before.get("status", "-"), after.get("status", "-"), ""))
         screen.table((currency, "before", "after", "difference"), rows, title=currency)
-    rows = [(f"withdrawal {name}", screen.human(amount, 8)) for name, amount in found["limits"]["largest_withdrawal"].items()]
+    rows = [
+        (f"withdrawal {name}", screen.human(amount, 8))
+        for name, amount in found["limits"]["largest_withdrawal"].items()
+    ]
     rows += [(f"order {each['order']}", f"{each['contracts']} contracts") for each in found["limits"]["largest_order"]]
     screen.table(("largest", "amount"), rows, title="Limits afterwards")

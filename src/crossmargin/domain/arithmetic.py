@@ -24,7 +24,21 @@ from typing import ParamSpec, TypeVar
 
 from crossmargin.errors import PrecisionError
 
-__all__ = ["EXACT", "ONE", "ZERO", "ceil_to", "exact", "floor_to", "narrow", "plain", "quotient", "root", "scaled", "total", "wide"]
+__all__ = [
+    "EXACT",
+    "ONE",
+    "ZERO",
+    "ceil_to",
+    "exact",
+    "floor_to",
+    "narrow",
+    "plain",
+    "quotient",
+    "root",
+    "scaled",
+    "total",
+    "wide",
+]
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")

@@ -67,9 +67,7 @@ def number(raw: object, sign: Sign = Sign.ANY) -> Decimal:
     if isinstance(raw, bool) or not isinstance(raw, (str, int)):
         raise ValueError(f'{shown(raw)} is not a number: write it as text, for example "1234.5"')
     if isinstance(raw, int) and abs(raw) >= 10**_WHOLE_DIGITS_MAX:
-        raise ValueError(
-            f"{shown(raw)} is out of bounds: at most {_WHOLE_DIGITS_MAX} digits before the point"
-        )
+        raise ValueError(f"{shown(raw)} is out of bounds: at most {_WHOLE_DIGITS_MAX} digits before the point")
     text = str(raw)
     if len(text) > _LENGTH_MAX or not _GRAMMAR.fullmatch(text):
         raise ValueError(f'{shown(text)} is not a number: write plain digits, for example "1234.5"')

@@ -62,9 +62,7 @@ class Assembly:
         open_positions = [each for each in self.saved.positions if not _flat(each)]
         flags = {each.hedged for each in open_positions if each.hedged is not None}
         if len(flags) > 1:
-            raise self._wrong(
-                "positions", "some are hedged and some are not: an account has one position mode"
-            )
+            raise self._wrong("positions", "some are hedged and some are not: an account has one position mode")
         if not flags:
             flags = {bool(each.hedged) for each in self.saved.positions}
             flags |= {position_side_of(each) is not None for each in self.saved.orders}
@@ -89,9 +87,7 @@ class Assembly:
         if each.side not in tuple(Side):
             raise self._wrong(f"{where}.side", f"{shown(each.side)} is not one of long, short")
         if each.margin_mode not in (MarginMode.CROSS, MarginMode.ISOLATED):
-            raise self._wrong(
-                f"{where}.marginMode", f"{shown(each.margin_mode)} is not one of cross, isolated"
-            )
+            raise self._wrong(f"{where}.marginMode", f"{shown(each.margin_mode)} is not one of cross, isolated")
         name = self.listing.place(each.symbol, each.contract_size, each.info, where)
         self._mark(each, name, where)
         entry = {"instrument": name, "side": each.side, "margin_mode": each.margin_mode}
@@ -111,9 +107,7 @@ class Assembly:
             entry["margin"] = str(margin)
         return entry
 
-    def _text(
-        self, field: str, unified: Decimal | None, info: dict[str, Any] | None, *keys: str
-    ) -> Decimal | None:
+    def _text(self, field: str, unified: Decimal | None, info: dict[str, Any] | None, *keys: str) -> Decimal | None:
         """The venue's own figure where it is there, else ccxt's; both have to say the same."""
         key, text = text_in(info, *keys)
         if not key:
@@ -135,16 +129,12 @@ class Assembly:
         if price is None:
             price = self._ticker_mark(each.symbol)
         if price is None:
-            raise self._wrong(
-                field, f'null: give the mark price beside the answers: "marks": {{"{name}": "..."}}'
-            )
+            raise self._wrong(field, f'null: give the mark price beside the answers: "marks": {{"{name}": "..."}}')
         if price <= 0:
             raise self._wrong(field, f"{plain(price)} is out of bounds: expected {Sign.POSITIVE.value}")
         before = self.marks.setdefault(name, price)
         if before != price:
-            problem = (
-                f"{plain(price)} contradicts {plain(before)} of the same instrument: give one under marks"
-            )
+            problem = f"{plain(price)} contradicts {plain(before)} of the same instrument: give one under marks"
             raise self._wrong(field, problem)
         self._note_last(each.symbol, name)
 
@@ -173,9 +163,7 @@ class Assembly:
         whole = quotient(value, margin).to_integral_value()
         if whole < 1 or abs(whole * margin - value) > value * _WHOLE_TOLERANCE:
             return None
-        self.notes.append(
-            f"{where}.leverage = {plain(whole)}: position value / initial margin; ccxt gives none"
-        )
+        self.notes.append(f"{where}.leverage = {plain(whole)}: position value / initial margin; ccxt gives none")
         return whole
 
     def _isolated_margin(self, each: SavedPosition, where: str) -> Decimal:

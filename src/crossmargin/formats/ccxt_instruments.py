@@ -47,9 +47,7 @@ class Listing:
         known = self.known(symbol)
         return self._names.get(symbol) or (symbol if known is None else known.id)
 
-    def place(
-        self, symbol: str, contract_size: Decimal | None, info: dict[str, Any] | None, where: str
-    ) -> str:
+    def place(self, symbol: str, contract_size: Decimal | None, info: dict[str, Any] | None, where: str) -> str:
         """Name of a position's instrument, defined or overridden under ``instruments`` where needed.
 
         Raises:
@@ -93,9 +91,7 @@ class Listing:
         size = str(contract_size)
         self.instruments[key] = {"contract_value": size, "multiplier": "1"} | self.instruments.get(key, {})
         field = f"instruments{key_path(known.id)}.contract_value"
-        self.notes.append(
-            f"{field} = {plain(contract_size)}: contractSize; the rulebook has {plain(known.unit)}"
-        )
+        self.notes.append(f"{field} = {plain(contract_size)}: contractSize; the rulebook has {plain(known.unit)}")
 
     def _new_name(self, symbol: str, info: dict[str, Any] | None) -> str:
         """The venue's own id where it is free, else the symbol."""
@@ -104,9 +100,7 @@ class Listing:
             return symbol
         return own
 
-    def _defined(
-        self, symbol: str, found: re.Match[str], contract_size: Decimal | None, where: str
-    ) -> dict[str, Any]:
+    def _defined(self, symbol: str, found: re.Match[str], contract_size: Decimal | None, where: str) -> dict[str, Any]:
         base, quote, settle, year, month, day = found.groups()
         if settle not in (base, quote):
             problem = f"{shown(symbol)} settles in neither of its currencies"

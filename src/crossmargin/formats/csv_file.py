@@ -9,7 +9,8 @@ from crossmargin.domain.account import AccountMode, PositionMode
 from crossmargin.domain.documents import one_line, read_text
 from crossmargin.domain.numbers import Sign, number, shown
 from crossmargin.errors import InputError
-from crossmargin.formats.account_file import Book, PositionEntry
+from crossmargin.formats.account_file import Book
+from crossmargin.formats.account_shape import PositionEntry
 from crossmargin.formats.places import build_from
 
 __all__ = ["read_positions_csv"]
@@ -98,9 +99,7 @@ def _header(cells: list[str], place: str) -> list[str]:
         raise InputError(place, "", "the cells have to be separated by commas")
     for index, name in enumerate(cells):
         if name not in COLUMNS:
-            raise InputError(
-                place, "", f"unknown column {shown(name)}: expected some of {', '.join(COLUMNS)}"
-            )
+            raise InputError(place, "", f"unknown column {shown(name)}: expected some of {', '.join(COLUMNS)}")
         if name in cells[:index]:
             raise InputError(place, name, "the same column stands twice")
     return cells

@@ -13,9 +13,7 @@ __all__ = ["build_from"]
 _ENTRY = re.compile(r"(?:positions|orders)\[[0-9]+\]")
 
 
-def build_from(
-    raw: Mapping[str, object], source: str, names: Mapping[str, str], notes: tuple[str, ...]
-) -> Book:
+def build_from(raw: Mapping[str, object], source: str, names: Mapping[str, str], notes: tuple[str, ...]) -> Book:
     """Build the book through the account file's door, and speak of entries by the names of the original.
 
     Args:

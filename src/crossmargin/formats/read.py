@@ -13,9 +13,7 @@ from crossmargin.formats.csv_file import read_positions_csv
 __all__ = ["read_book"]
 
 
-def read_book(
-    path: str, *, venue: str | None = None, balances: Mapping[str, Decimal | str] | None = None
-) -> Book:
+def read_book(path: str, *, venue: str | None = None, balances: Mapping[str, Decimal | str] | None = None) -> Book:
     """Read an account from any of the forms that we know.
 
     Args:

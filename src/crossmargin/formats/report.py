@@ -114,7 +114,10 @@ def _positions(assessment: Assessment, reasons: dict[str, str]) -> list[dict[str
     for index, (figures, position) in enumerate(zip(assessment.positions, assessment.account.positions, strict=True)):
         at = f"positions.{index}"
         price = liquidation[position.id]
-        bankruptcy, break_even = bankruptcy_price(assessment, position), break_even_price(assessment, position)
+        bankruptcy, break_even = (
+            bankruptcy_price(assessment, position),
+            break_even_price(assessment, position),
+        )
         row = {field: jsonable(getattr(figures, field)) for field in figures.__struct_fields__}
         row |= {
             "liquidation_price": jsonable(price.price),

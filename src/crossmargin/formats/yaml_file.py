@@ -109,9 +109,7 @@ def _moment(loader: Any, node: yaml.ScalarNode) -> datetime | date:  # noqa: ANN
     try:
         found: datetime | date = loader.construct_yaml_timestamp(node)
     except ValueError:
-        raise _UnreadableError(
-            f"{shown(node.value)} is not a time: write 2026-09-01T00:00:00Z", node
-        ) from None
+        raise _UnreadableError(f"{shown(node.value)} is not a time: write 2026-09-01T00:00:00Z", node) from None
     return found
 
 

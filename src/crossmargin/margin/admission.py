@@ -61,7 +61,8 @@ def admit(account: Account, order: Order, marks: Marks, rulebook: Rulebook) -> R
     """Ask whether a venue admits an order.
 
     Guards stand in the order of precedence of `RejectReason`: size, reduce-only, leverage, position cap, then margin:
-    a cross order must find its need in the free margin, an isolated, spot or option-buying one in the available balance.
+    a cross order must find its need in the free margin, an isolated, spot or option-buying one in the available
+    balance.
 
     Returns:
         None when it is admitted, else the refusal with its figures.
@@ -92,9 +93,7 @@ def refuse(rulebook: Rulebook, reason: RejectReason, **figures: Decimal | str | 
     return Refusal(reason=reason, code=rulebook.refusal_codes.get(reason, ""), **figures)  # type: ignore[arg-type]
 
 
-def needed_by(
-    account: Account, order: Order, marks: Marks, rulebook: Rulebook
-) -> tuple[Decimal, Decimal, str, bool]:
+def needed_by(account: Account, order: Order, marks: Marks, rulebook: Rulebook) -> tuple[Decimal, Decimal, str, bool]:
     """What an order needs, what is there, in which currency, and whether free margin (True) has to cover it.
 
     The need is the growth of "in use" once the order is live, netting included, plus what the venue's admission adds.
@@ -140,7 +139,7 @@ def _needs_free_margin(order: Order, hold: Hold) -> bool:
 def _admission_extra(hold: Hold, marks: Marks, rulebook: Rulebook) -> Decimal:
     """What admission asks beyond the hold: value at the worse of price and mark, and the immediate loss (cross).
 
-        extra = (value(worse) - value(price)) x (1 / leverage + fee rate) + loss against the mark
+    extra = (value(worse) - value(price)) x (1 / leverage + fee rate) + loss against the mark
     """
     order, instrument = hold.order, hold.instrument
     if rulebook.rules.admission == "hold" or order.price is None or not hold.contracts:
@@ -192,9 +191,7 @@ def _leverage_and_cap(
     cap = table.cap_at(order.leverage)
     if cap is not None and not cap:
         highest = max((tier.max_leverage for tier in table.tiers if tier.max_leverage is not None), default=ZERO)
-        return refuse(
-            rulebook, RejectReason.LEVERAGE_ABOVE_TIER, needs=order.leverage, has=highest, unit="x leverage"
-        )
+        return refuse(rulebook, RejectReason.LEVERAGE_ABOVE_TIER, needs=order.leverage, has=highest, unit="x leverage")
     if cap is None:
         return None
     size = _same_side_size(account, order, instrument, table.unit, marks)
@@ -202,7 +199,12 @@ def _leverage_and_cap(
         return None
     unit = table.unit if table.unit == "contracts" else instrument.settle
     return refuse(
-        rulebook, RejectReason.POSITION_CAP, needs=size, has=cap, unit=unit, note=f"at {plain(order.leverage)}x"
+        rulebook,
+        RejectReason.POSITION_CAP,
+        needs=size,
+        has=cap,
+        unit=unit,
+        note=f"at {plain(order.leverage)}x",
     )
 
 
@@ -223,8 +225,10 @@ def _same_side_size(account: Account, order: Order, instrument: Instrument, unit
     for position in account.positions:
         same = (position.instrument, position.margin_mode) == (order.instrument, order.margin_mode)
         if same and position.side is order.side.opens:
-            size += position.liability if unit == "borrowed" else _in_unit(
-                position.contracts, instrument, unit, None, marks
+            size += (
+                position.liability
+                if unit == "borrowed"
+                else _in_unit(position.contracts, instrument, unit, None, marks)
             )
     return size
 

@@ -13,7 +13,6 @@ from crossmargin.domain.account import (
     OrderSide,
     OrderState,
     Position,
-    PositionMode,
     Side,
 )
 from crossmargin.domain.arithmetic import ONE, ZERO, exact, plain, quotient
@@ -297,14 +296,19 @@ def _leverage(situation: Situation, instrument: Instrument, mode: MarginMode, as
         return Decimal(asked)
     if instrument.kind == Kind.OPTION or mode == MarginMode.CASH:
         return ONE
-    for each in (*situation.account.positions, *situation.account.orders):
+    holdings: list[Position | Order] = [*situation.account.positions, *situation.account.orders]
+    for each in holdings:
         if (each.instrument, each.margin_mode) == (instrument.id, mode):
             return each.leverage
     return Decimal(situation.rulebook.rules.default_leverage)
 
 
 def _fee(
-    situation: Situation, instrument: Instrument, change: ask.Fill | ask.Close | ask.Stop, size: Decimal, price: Decimal
+    situation: Situation,
+    instrument: Instrument,
+    change: ask.Fill | ask.Close | ask.Stop,
+    size: Decimal,
+    price: Decimal,
 ) -> Decimal:
     if change.fee is not None:
         return Decimal(change.fee)
@@ -340,7 +344,11 @@ def _close(situation: Situation, change: ask.Close | ask.Stop, price: Decimal | 
 
 
 def _close_spot_margin(
-    situation: Situation, position: Position, instrument: Instrument, change: ask.Close | ask.Stop, price: Decimal
+    situation: Situation,
+    position: Position,
+    instrument: Instrument,
+    change: ask.Close | ask.Stop,
+    price: Decimal,
 ) -> Outcome:
     """Close by repayment; a deficit or surplus is noted."""
     assessment = situation.assess()
@@ -360,9 +368,7 @@ def _close_spot_margin(
     if position.side == Side.SHORT and change.contracts is not None:
         asked = asked * price
     if asked > most:
-        return refuse(
-            situation.rulebook, RejectReason.REDUCE_ONLY_WOULD_OPEN, needs=asked, has=most, unit=asset
-        )
+        return refuse(situation.rulebook, RejectReason.REDUCE_ONLY_WOULD_OPEN, needs=asked, has=most, unit=asset)
     rate = ZERO if change.fee is not None else taker_fee(instrument, situation.rulebook)
     result = repayment(position, traded=asked, price=price, fee_rate=rate)
     owed = instrument.quote if position.side == Side.LONG else instrument.base
@@ -396,17 +402,19 @@ def _no_position(situation: Situation, instrument: str, side: Side) -> Refusal:
 
 def _relever_cross(situation: Situation, instrument: Instrument, side: Side | None, leverage: Decimal) -> Outcome:
     """Only initial margin changes; refused when free margin would go below zero and did not before."""
-
-    def relevered(each: Position | Order) -> Position | Order:
-        same = (each.instrument, each.margin_mode) == (instrument.id, MarginMode.CROSS)
-        if not same or (isinstance(each, Position) and side not in (None, each.side)):
-            return each
-        return msgspec.structs.replace(each, leverage=leverage)
-
+    key = (instrument.id, MarginMode.CROSS)
     account = msgspec.structs.replace(
         situation.account,
-        positions=tuple(map(relevered, situation.account.positions)),
-        orders=tuple(map(relevered, situation.account.orders)),
+        positions=tuple(
+            msgspec.structs.replace(each, leverage=leverage)
+            if (each.instrument, each.margin_mode) == key and side in (None, each.side)
+            else each
+            for each in situation.account.positions
+        ),
+        orders=tuple(
+            msgspec.structs.replace(each, leverage=leverage) if (each.instrument, each.margin_mode) == key else each
+            for each in situation.account.orders
+        ),
     )
     after = situation.with_account(account)
     was, now = situation.assess(), after.assess()
@@ -448,9 +456,7 @@ def _unless_unsafe(before: Situation, after: Situation, position: Position) -> O
         needs = quotient(leg.entry_value, position.leverage)
         has = was.currencies[leg.currency].available_balance + was.currencies[leg.currency].initial_margin
         if now.sheets[leg.currency].figure("uncommitted") < 0 or after.account.balance(leg.currency) < 0:
-            return refuse(
-                before.rulebook, RejectReason.INSUFFICIENT_BALANCE, needs=needs, has=has, unit=leg.currency
-            )
+            return refuse(before.rulebook, RejectReason.INSUFFICIENT_BALANCE, needs=needs, has=has, unit=leg.currency)
     if now.status is Status.LIQUIDATION:
         pools = [pool for pool in (*now.cross.values(), *now.isolated.values()) if pool.status is Status.LIQUIDATION]
         note = f"{', '.join(pool.name for pool in pools)} would be liquidated at once"

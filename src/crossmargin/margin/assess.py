@@ -139,8 +139,7 @@ def assess(account: Account, marks: Marks, rulebook: Rulebook, *, lines: bool = 
     isolated_pools = {leg.holding.id: _isolated_pool(leg, sheets[leg.currency], rulebook) for leg in isolated}
     _write_holds(sheets, cross, holds, account)
     cross_pools = {
-        currency: _cross_pool(currency, cross.get(currency, []), sheet, rulebook)
-        for currency, sheet in sheets.items()
+        currency: _cross_pool(currency, cross.get(currency, []), sheet, rulebook) for currency, sheet in sheets.items()
     }
     pools = [*cross_pools.values(), *isolated_pools.values()]
     return Assessment(
@@ -196,9 +195,7 @@ def _split(
     return cross, isolated
 
 
-def _write_holds(
-    sheets: dict[str, Sheet], cross: dict[str, list[Leg]], holds: list[Hold], account: Account
-) -> None:
+def _write_holds(sheets: dict[str, Sheet], cross: dict[str, list[Leg]], holds: list[Hold], account: Account) -> None:
     """Write what live orders hold; an isolated order counts with its fee, a cross one apart from it."""
     for hold in holds:
         sheet = sheets[hold.currency]

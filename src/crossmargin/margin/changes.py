@@ -31,7 +31,7 @@ class _Base(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_f
     """Common shape: a table with a `kind`."""
 
 
-class NewOrder(_Base, tag="order"):
+class NewOrder(_Base, frozen=True, kw_only=True, tag="order"):
     """Place an order: admitted, it rests and holds margin; else refused."""
 
     instrument: str
@@ -46,7 +46,7 @@ class NewOrder(_Base, tag="order"):
     margin_currency: str | None = None
 
 
-class Fill(_Base, tag="fill"):
+class Fill(_Base, frozen=True, kw_only=True, tag="fill"):
     """An execution: opens, enlarges, reduces or turns a position (or buys and sells coins in cash mode).
 
     fee: Amount charged, settlement currency; absent = taker rate x value.
@@ -63,7 +63,7 @@ class Fill(_Base, tag="fill"):
     fee: Amount | None = None
 
 
-class Close(_Base, tag="close"):
+class Close(_Base, frozen=True, kw_only=True, tag="close"):
     """Close a position, whole or in part; spot-margin positions close by the venue's repayment rules."""
 
     instrument: str
@@ -74,21 +74,21 @@ class Close(_Base, tag="close"):
     fee: Amount | None = None
 
 
-class Deposit(_Base, tag="deposit"):
+class Deposit(_Base, frozen=True, kw_only=True, tag="deposit"):
     """Money arrives in the trading account."""
 
     currency: str
     amount: Positive
 
 
-class Withdrawal(_Base, tag="withdrawal"):
+class Withdrawal(_Base, frozen=True, kw_only=True, tag="withdrawal"):
     """Money leaves the trading account."""
 
     currency: str
     amount: Positive
 
 
-class Transfer(_Base, tag="transfer"):
+class Transfer(_Base, frozen=True, kw_only=True, tag="transfer"):
     """Money moves between the trading account and another wallet of the same user."""
 
     currency: str
@@ -96,7 +96,7 @@ class Transfer(_Base, tag="transfer"):
     direction: Literal["in", "out"]
 
 
-class AddMargin(_Base, tag="add_margin"):
+class AddMargin(_Base, frozen=True, kw_only=True, tag="add_margin"):
     """Balance becomes margin of an isolated position."""
 
     instrument: str
@@ -104,7 +104,7 @@ class AddMargin(_Base, tag="add_margin"):
     amount: Positive
 
 
-class RemoveMargin(_Base, tag="remove_margin"):
+class RemoveMargin(_Base, frozen=True, kw_only=True, tag="remove_margin"):
     """Margin of an isolated position returns to the balance."""
 
     instrument: str
@@ -112,7 +112,7 @@ class RemoveMargin(_Base, tag="remove_margin"):
     amount: Positive
 
 
-class SetLeverage(_Base, tag="leverage"):
+class SetLeverage(_Base, frozen=True, kw_only=True, tag="leverage"):
     """Change the leverage of an instrument, positions and orders included."""
 
     instrument: str
@@ -121,7 +121,7 @@ class SetLeverage(_Base, tag="leverage"):
     side: Side | None = None
 
 
-class SetMarginMode(_Base, tag="margin_mode"):
+class SetMarginMode(_Base, frozen=True, kw_only=True, tag="margin_mode"):
     """Move an open position between cross and isolated."""
 
     instrument: str
@@ -129,26 +129,26 @@ class SetMarginMode(_Base, tag="margin_mode"):
     margin_mode: MarginMode
 
 
-class SetPositionMode(_Base, tag="position_mode"):
+class SetPositionMode(_Base, frozen=True, kw_only=True, tag="position_mode"):
     """Switch between one-way and hedge."""
 
     position_mode: PositionMode
 
 
-class PriceMove(_Base, tag="price"):
+class PriceMove(_Base, frozen=True, kw_only=True, tag="price"):
     """Prices change: new marks by instrument, or a move as a fraction by coin (-0.2 = -20 %)."""
 
     marks: dict[str, Positive] = {}
     moves: dict[str, Amount] = {}
 
 
-class Funding(_Base, tag="funding"):
+class Funding(_Base, frozen=True, kw_only=True, tag="funding"):
     """One funding settlement at these rates; absent = the account file's [funding_rate]."""
 
     rates: dict[str, Amount] = {}
 
 
-class Interest(_Base, tag="interest"):
+class Interest(_Base, frozen=True, kw_only=True, tag="interest"):
     """Hours of interest on a spot-margin liability at an hourly rate."""
 
     instrument: str
@@ -158,7 +158,7 @@ class Interest(_Base, tag="interest"):
     margin_mode: MarginMode = MarginMode.CROSS
 
 
-class Stop(_Base, tag="stop"):
+class Stop(_Base, frozen=True, kw_only=True, tag="stop"):
     """A stop: the mark goes to the trigger, the position is closed there minus slippage, fees paid.
 
     slippage: Fraction of the trigger price lost on the way out (0.002 = 0.2 %).

@@ -9,9 +9,7 @@ __all__ = ["collateral_left"]
 
 
 @exact
-def collateral_left(
-    holdings: Iterable[tuple[Decimal, Decimal]], *, maintenance_elsewhere: Decimal = ZERO
-) -> Decimal:
+def collateral_left(holdings: Iterable[tuple[Decimal, Decimal]], *, maintenance_elsewhere: Decimal = ZERO) -> Decimal:
     """Value of all collateral less the maintenance margin that positions in other currencies already claim.
 
         sum of amount x price - maintenance elsewhere

@@ -104,7 +104,9 @@ def explain(assessment: Assessment, figure: str) -> Explanation:
         raise InputError("explain", figure, f"say which: {', '.join(each.id for each in found)}")
     owners = [*assessment.currencies, *(each.id for each in assessment.positions)]
     names = _POSITION if found else _CURRENCY
-    raise InputError("explain", figure, f"expected OWNER.FIGURE: owners {', '.join(owners)}; figures {', '.join(names)}")
+    raise InputError(
+        "explain", figure, f"expected OWNER.FIGURE: owners {', '.join(owners)}; figures {', '.join(names)}"
+    )
 
 
 def _worst(assessment: Assessment) -> str:
@@ -200,9 +202,15 @@ def _position(assessment: Assessment, figures: PositionFigures, name: str) -> Ex
         value = pool.risk.ratio
         if value is None:
             return Explanation(figure=figure, value=None, unit="", lines=(), reason=NOTHING_REQUIRED)
-        entries = [Entry(EntryKind.ISOLATED_MARGIN, pool.fixed, leg), Entry(EntryKind.ISOLATED_PNL, leg.pnl, leg)]
+        entries = [
+            Entry(EntryKind.ISOLATED_MARGIN, pool.fixed, leg),
+            Entry(EntryKind.ISOLATED_PNL, leg.pnl, leg),
+        ]
         return Explanation(
-            figure=figure, value=value, unit="", lines=_divided(assessment, entries, pool.risk.required, value, "requires")
+            figure=figure,
+            value=value,
+            unit="",
+            lines=_divided(assessment, entries, pool.risk.required, value, "requires"),
         )
     kinds = {
         "notional": (EntryKind.EXPOSURE, leg.value, leg),
@@ -292,6 +300,11 @@ def _total_usd(assessment: Assessment) -> Explanation:
         if price is not None:
             inputs: dict[str, Decimal | str] = {"equity": each.equity, "USD price": price}
             lines.append(
-                Line(label=f"{currency} equity", amount=each.equity * price, formula="equity x USD price", inputs=inputs)
+                Line(
+                    label=f"{currency} equity",
+                    amount=each.equity * price,
+                    formula="equity x USD price",
+                    inputs=inputs,
+                )
             )
     return Explanation(figure=name, value=value, unit="USD", lines=tuple(lines))

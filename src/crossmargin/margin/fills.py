@@ -67,22 +67,26 @@ def fill(account: Account, execution: Execution) -> Account:
 
 
 def find(account: Account, instrument: str, side: Side, margin_mode: MarginMode) -> Position | None:
-    """The position of an instrument, side and margin mode."""
+    """The position of an instrument, side and margin mode.
+
+    Source: SPEC 4: a position is known by instrument, side and margin mode.
+    """
     key = (instrument, side, margin_mode)
     return next((p for p in account.positions if (p.instrument, p.side, p.margin_mode) == key), None)
 
 
 def put(account: Account, old: Position | None, new: Position | None, **balances: Decimal) -> Account:
-    """Replace, add or remove one position and add amounts to balances."""
+    """Replace, add or remove one position and add amounts to balances.
+
+    Source: DESIGN decision 7: money moves only with what moved it.
+    """
     positions = [new if each is old and new is not None else each for each in account.positions]
     if old is None and new is not None:
         positions.append(new)
     if new is None:
         positions = [each for each in positions if each is not old]
     changed = {currency: account.balance(currency) + amount for currency, amount in balances.items()}
-    return msgspec.structs.replace(
-        account, positions=tuple(positions), balances={**account.balances, **changed}
-    )
+    return msgspec.structs.replace(account, positions=tuple(positions), balances={**account.balances, **changed})
 
 
 @exact
@@ -124,7 +128,10 @@ def _realised(instrument: Instrument, position: Position, contracts: Decimal, pr
     sign = position.side.sign
     if instrument.kind == Kind.OPTION:  # the premium passed through the balance when the option was bought or sold
         return sign * contracts * instrument.unit * price
-    at_entry, at_price = notional(instrument, contracts, position.entry_price), notional(instrument, contracts, price)
+    at_entry, at_price = (
+        notional(instrument, contracts, position.entry_price),
+        notional(instrument, contracts, price),
+    )
     return sign * (at_entry - at_price if instrument.inverse else at_price - at_entry)
 
 

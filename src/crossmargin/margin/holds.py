@@ -67,7 +67,10 @@ class Hold(Struct, frozen=True, kw_only=True):
 
 
 def holds_of(account: Account, marks: Marks, rulebook: Rulebook) -> list[Hold]:
-    """Holds of all resting live orders, in the account's order."""
+    """Holds of all resting live orders, in the account's order.
+
+    Source: SPEC 1 "in use".
+    """
     live = [order for order in account.orders if order.state == OrderState.LIVE and order.resting]
     if not live:
         return []
@@ -75,13 +78,13 @@ def holds_of(account: Account, marks: Marks, rulebook: Rulebook) -> list[Hold]:
     return [hold_of(order, part, account, marks, rulebook) for order, part in zip(live, opening, strict=True)]
 
 
-def opening_contracts(
-    orders: Sequence[Order], positions: Iterable[Position], mode: PositionMode
-) -> list[Decimal]:
+def opening_contracts(orders: Sequence[Order], positions: Iterable[Position], mode: PositionMode) -> list[Decimal]:
     """The part of each order that would open or enlarge a position.
 
     One-way: an order against the position first closes it, only the excess opens; earlier orders come first.
     Hedge: an order opens when it builds its own position side, else it closes. Reduce-only never opens.
+
+    Source: research/venues.md 1.2: closing orders hold nothing, of a larger one only the excess opens.
     """
     held = {(each.instrument, each.margin_mode, each.side): each.contracts for each in positions}
     parts = []
@@ -100,7 +103,10 @@ def opening_contracts(
 
 
 def hold_of(order: Order, contracts: Decimal, account: Account, marks: Marks, rulebook: Rulebook) -> Hold:
-    """The hold of one order whose opening part is known."""
+    """The hold of one order whose opening part is known.
+
+    Source: research/venues.md 1.2 (OKX), 4.2 (Binance).
+    """
     instrument = rulebook.instrument(order.instrument)
     if instrument.kind == Kind.OPTION:
         return _option_hold(order, contracts, account, marks, rulebook)
@@ -131,6 +137,8 @@ def order_price(order: Order, instrument: Instrument, marks: Marks, rulebook: Ru
     """Price at which an opening order is valued: its own, or the venue's worse one for sells.
 
     A market order has no price of its own and is valued at mark.
+
+    Source: research/venues.md 1.1.3, 4.2.
     """
     own = order.price if order.price is not None else marks.mark_of(instrument.id)
     if rulebook.rules.order_price == "worst_for_sells" and order.side == OrderSide.SELL:

@@ -6,6 +6,7 @@ liquidation price at any mark: both stand on the same numbers.
 
 from decimal import Decimal
 from enum import IntEnum
+from typing import Any
 
 from msgspec import Struct
 
@@ -16,7 +17,6 @@ from crossmargin.domain.marks import Marks
 from crossmargin.errors import MissingDataError
 from crossmargin.margin.options import short_option_margin
 from crossmargin.margin.valuation import (
-    floating_pnl,
     held_in,
     option_value,
     spot_margin_pnl,
@@ -110,7 +110,10 @@ def requirement(leg: Leg, tier: int, value: Decimal) -> Requirement:
 
 
 def position_leg(position: Position, marks: Marks, rulebook: Rulebook) -> Leg:
-    """Build the leg of a position."""
+    """Build the leg of a position.
+
+    Source: SPEC 1 "position value", "floating PnL".
+    """
     instrument = rulebook.instrument(position.instrument)
     if instrument.kind == Kind.OPTION:
         return _option_leg(position, instrument, marks, rulebook)
@@ -152,6 +155,8 @@ def order_leg(order: Order, contracts: Decimal, marks: Marks, rulebook: Rulebook
     """Build the leg of an order's opening part, for venues that require maintenance margin for orders too.
 
     The order has no PnL; it is valued at mark. Spot-margin orders count what they would borrow.
+
+    Source: research/venues.md 1.1: maintenance and tier size count opening orders.
     """
     instrument = rulebook.instrument(order.instrument)
     rules = rulebook.rules
@@ -182,7 +187,10 @@ def order_leg(order: Order, contracts: Decimal, marks: Marks, rulebook: Rulebook
 
 
 def closing_fee_rate(instrument: Instrument, rulebook: Rulebook) -> Decimal:
-    """Fee rate that the venue adds to maintenance: the taker rate, or zero."""
+    """Fee rate that the venue adds to maintenance: the taker rate, or zero.
+
+    Source: research/venues.md 1.1.1.
+    """
     if rulebook.rules.closing_fee == "none":
         return ZERO
     return taker_fee(instrument, rulebook)
@@ -193,6 +201,8 @@ def taker_fee(instrument: Instrument, rulebook: Rulebook) -> Decimal:
 
     Raises:
         MissingDataError: the rulebook has none.
+
+    Source: the rulebook, or the account file.
     """
     if instrument.taker_fee is None:
         raise MissingDataError(
@@ -235,7 +245,7 @@ def _spot_margin_leg(position: Position, instrument: Instrument, marks: Marks, r
 def _option_leg(position: Position, instrument: Instrument, marks: Marks, rulebook: Rulebook) -> Leg:
     mark = marks.mark_of(instrument.id)
     worth = option_value(instrument, position.side, position.contracts, mark)
-    common = {
+    common: dict[str, Any] = {
         "holding": position,
         "instrument": instrument,
         "currency": instrument.settle,
@@ -265,9 +275,7 @@ def _group(instrument: Instrument, mode: MarginMode, table: TierTable, rulebook:
     return f"{instrument.kind}:{instrument.family or instrument.id}" if rule == "family" else instrument.id
 
 
-def _size(
-    table: TierTable, instrument: Instrument, contracts: Decimal, value: Decimal, borrowed: Decimal
-) -> Decimal:
+def _size(table: TierTable, instrument: Instrument, contracts: Decimal, value: Decimal, borrowed: Decimal) -> Decimal:
     """What a leg adds to the size that picks the tier, in the table's unit."""
     if table.unit == "contracts":
         return contracts

@@ -20,7 +20,11 @@ _TEXTS: dict[EntryKind, tuple[str, str, str]] = {
     _K.OPTION_VALUE: ("option value", "side x mark x contracts x unit", "option"),
     _K.POSITION_MARGIN: ("initial margin", "position value / leverage", "position_value_at"),
     _K.ORDER_MARGIN: ("order margin", "order value / leverage", "order_price"),
-    _K.NETTING: ("one-way netting", "max(|position + buys|, |position - sells|) - what each alone needs", "netting_price"),
+    _K.NETTING: (
+        "one-way netting",
+        "max(|position + buys|, |position - sells|) - what each alone needs",
+        "netting_price",
+    ),
     _K.ORDER_FEE: ("order fee", "order value x taker fee", "order_fee"),
     _K.OPEN_LOSS: ("open loss", "size x |min(0, side x (mark - price))|", "open_loss"),
     _K.ISOLATED_ORDER: ("isolated order", "order value / leverage + fee", "order_fee"),
@@ -115,11 +119,25 @@ def _name(holding: Position | Order) -> str:
 
 def _leg_inputs(leg: Leg) -> dict[str, Decimal | str]:
     holding = leg.holding
-    inputs: dict[str, Decimal | str] = {"position value": leg.value, "mark": leg.mark, "leverage": holding.leverage}
+    inputs: dict[str, Decimal | str] = {
+        "position value": leg.value,
+        "mark": leg.mark,
+        "leverage": holding.leverage,
+    }
     if isinstance(holding, Position) and holding.liability:
-        return {**inputs, "assets": holding.assets, "liability": holding.liability, "interest": holding.interest}
+        return {
+            **inputs,
+            "assets": holding.assets,
+            "liability": holding.liability,
+            "interest": holding.interest,
+        }
     if isinstance(holding, Position):
-        return {"contracts": leg.contracts, "unit": leg.instrument.unit, "entry": holding.entry_price, **inputs}
+        return {
+            "contracts": leg.contracts,
+            "unit": leg.instrument.unit,
+            "entry": holding.entry_price,
+            **inputs,
+        }
     return inputs
 
 

@@ -129,7 +129,9 @@ def frontier(
     points = []
     for move in moves:
         there = assess(
-            assessment.account, moved(assessment.marks, assessment.rulebook, {first: move}), assessment.rulebook
+            assessment.account,
+            moved(assessment.marks, assessment.rulebook, {first: move}),
+            assessment.rulebook,
         )
         here = there.cross[currency]
         down = crossing(here, {second: ONE}, rules, up=False)

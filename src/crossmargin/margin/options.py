@@ -23,9 +23,7 @@ class OptionMargin(Struct, frozen=True):
 
 
 @exact
-def short_option_margin(
-    instrument: Instrument, contracts: Decimal, marks: Marks, rulebook: Rulebook
-) -> OptionMargin:
+def short_option_margin(instrument: Instrument, contracts: Decimal, marks: Marks, rulebook: Rulebook) -> OptionMargin:
     """Margin of a short option position.
 
         initial      = (max(a, b - OTM / forward) x factor + mark) x unit x n
@@ -45,7 +43,7 @@ def short_option_margin(
     mark = marks.mark_of(instrument.id)
     factor = _factor(instrument, contracts, rulebook)
     per_coin = initial_rate(instrument, marks, rates) * factor + mark
-    least = rates.maintenance[instrument.base]
+    least: Decimal = rates.maintenance[instrument.base]
     if instrument.option_type == OptionType.PUT:
         least = max(least, least * mark)
     face = contracts * instrument.unit
@@ -53,7 +51,10 @@ def short_option_margin(
 
 
 def initial_rate(instrument: Instrument, marks: Marks, rates: OptionRates) -> Decimal:
-    """max(a, b - OTM / forward), a fraction of the underlying."""
+    """max(a, b - OTM / forward), a fraction of the underlying.
+
+    Source: research/venues.md 1.3.3.
+    """
     forward = marks.forward.get(instrument.id) or marks.forward.get(instrument.underlying)
     if forward is None:
         raise MissingDataError(
@@ -90,7 +91,13 @@ def opening_hold(order: Order, contracts: Decimal, fee_rate: Decimal, marks: Mar
 
 @exact
 def closing_hold(
-    side: OrderSide, *, contracts: Decimal, price: Decimal, unit: Decimal, fee_rate: Decimal, initial_per_coin: Decimal
+    side: OrderSide,
+    *,
+    contracts: Decimal,
+    price: Decimal,
+    unit: Decimal,
+    fee_rate: Decimal,
+    initial_per_coin: Decimal,
 ) -> Decimal:
     """Amount that an option order to close holds.
 

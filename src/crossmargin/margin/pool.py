@@ -97,7 +97,10 @@ class Pool(Struct, frozen=True, kw_only=True):
 
 
 def requirements(legs: Iterable[Leg]) -> list[Requirement]:
-    """Requirement of every leg, each in the tier of its group's whole size."""
+    """Requirement of every leg, each in the tier of its group's whole size.
+
+    Source: research/venues.md 1.3.1, 4.3.
+    """
     legs = tuple(legs)
     sizes: dict[str, Decimal] = {}
     for leg in legs:

@@ -143,9 +143,7 @@ def _binance(assessment: Assessment, pool: Pool, leg: Leg) -> Price:
     for brackets in _combinations(same):
         rates = {id(each): tier.maintenance_rate for each, tier in zip(same, brackets, strict=True)}
         price = _price_of(cash, same, rates, sum((tier.deduction for tier in brackets), ZERO))
-        if price is not None and all(
-            _tier_at(each, price) is tier for each, tier in zip(same, brackets, strict=True)
-        ):
+        if price is not None and all(_tier_at(each, price) is tier for each, tier in zip(same, brackets, strict=True)):
             return Price(price)
     return Price(None, "no price above zero")
 

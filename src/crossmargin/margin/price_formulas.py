@@ -114,7 +114,7 @@ def round_trip_break_even(side: Side, *, entry_price: Decimal, taker_fee: Decima
 
 
 @exact
-def break_even_with_fees(  # noqa: PLR0913 - each is a term of the formula, by name
+def break_even_with_fees(
     side: Side, *, size: Decimal, entry_price: Decimal, taker_fee: Decimal, fees_paid: Decimal, realized_pnl: Decimal,
     inverse: bool = False,
 ) -> Decimal | None:  # fmt: skip
@@ -142,7 +142,7 @@ def entry_fee_break_even(side: Side, *, entry_price: Decimal, fee_rate: Decimal)
 
 
 @exact
-def spot_margin_price(  # noqa: PLR0913 - each is a term of the formula, by name
+def spot_margin_price(
     side: Side, *, debt: Decimal, assets: Decimal, margin: Decimal, margin_in_base: bool,
     maintenance_rate: Decimal, taker_fee: Decimal,
 ) -> Decimal | None:  # fmt: skip

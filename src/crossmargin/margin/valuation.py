@@ -68,7 +68,10 @@ def floating_pnl(
     """
     if instrument.kind == Kind.OPTION:
         return side.sign * contracts * instrument.unit * (mark_price - entry_price)
-    at_entry, at_mark = value_at(instrument, contracts, entry_price), value_at(instrument, contracts, mark_price)
+    at_entry, at_mark = (
+        value_at(instrument, contracts, entry_price),
+        value_at(instrument, contracts, mark_price),
+    )
     return side.sign * (at_entry - at_mark if instrument.inverse else at_mark - at_entry)
 
 
@@ -118,5 +121,8 @@ def spot_margin_pnl(instrument: Instrument, position: Position, mark_price: Deci
 
 
 def held_in(instrument: Instrument, position: Position) -> str:
-    """Currency whose pool a position belongs to: its margin currency, else the settlement currency."""
+    """Currency whose pool a position belongs to: its margin currency, else the settlement currency.
+
+    Source: SPEC 1 "pool".
+    """
     return position.margin_currency or instrument.settle

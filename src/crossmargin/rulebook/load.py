@@ -148,8 +148,7 @@ def parse(text: str, file: str, on: date | None = None) -> Rulebook:
         refusal_codes=entry.refusals,
         venue_fields=entry.venue_fields,
         examples=tuple(
-            {"say": each.say, "source": each.source, "expect": each.expect, "book": each.book}
-            for each in entry.example
+            {"say": each.say, "source": each.source, "expect": each.expect, "book": each.book} for each in entry.example
         ),
     )
 

@@ -37,13 +37,11 @@ class Template(Struct, frozen=True):
         return None
 
     def _build(self, base: str, quote: str) -> Instrument:
-        fields = {
-            key: value.format(base=base, quote=quote) if isinstance(value, str) else value
-            for key, value in self.fields.items()
-        }
-        names = {"id": self.id, "unified": self.unified}
-        names = {key: value.format(base=base, quote=quote) for key, value in names.items()}
-        return Instrument(base=base, quote=quote, **names, **fields)
+        fields: dict[str, Any] = {"id": self.id, "unified": self.unified, **self.fields}
+        for key, value in fields.items():
+            if isinstance(value, str):
+                fields[key] = value.format(base=base, quote=quote)
+        return Instrument(base=base, quote=quote, **fields)
 
 
 def _pattern(template: str) -> re.Pattern[str]:
@@ -145,7 +143,7 @@ class Rulebook(Struct, frozen=True, kw_only=True, dict=True):
         known = {**self.instruments, **{each.id: each for each in instruments}}
         return msgspec.structs.replace(self, instruments=known, tiers={**self.tiers, **(tiers or {})})
 
-    def with_rules(self, **changes: Any) -> "Rulebook":  # noqa: ANN401 - any key of Rules
+    def with_rules(self, **changes: Any) -> "Rulebook":
         """The same rulebook with some rules changed, for example ``available_balance="with_gains"``."""
         return msgspec.structs.replace(self, rules=msgspec.structs.replace(self.rules, **changes))
 
