@@ -97,7 +97,7 @@ def printed_liquidation_price(assessment: Assessment, position: Position) -> Pri
 
 def _okx(assessment: Assessment, pool: Pool, leg: Leg) -> Price:
     if leg.instrument.kind == Kind.MARGIN:
-        return _okx_spot_margin(pool, leg)
+        return _okx_spot_margin(assessment, pool, leg)
     if pool.isolated is None and len({each.instrument.id for each in pool.positions}) > 1:
         return Price(None, "several instruments share the pool: the venue prints none")
     cash = pool.fixed if pool.isolated else assessment.currencies[pool.currency].balance
@@ -118,16 +118,20 @@ def _okx(assessment: Assessment, pool: Pool, leg: Leg) -> Price:
     return Price(price + pool.isolated.side.sign * tick)
 
 
-def _okx_spot_margin(pool: Pool, leg: Leg) -> Price:
+def _okx_spot_margin(assessment: Assessment, pool: Pool, leg: Leg) -> Price:
+    """The isolated estimate; in cross mode with the balance as margin, for one USDT pair alone in its pool."""
     position = leg.holding
     assert isinstance(position, Position)
+    margin = pool.fixed
     if pool.isolated is None:
-        return Price(None, "the venue prints none for cross spot-margin with other risk in the pool")
+        margin = assessment.currencies[pool.currency].balance
+        if len(pool.positions) > 1 or leg.instrument.quote != _PRINTED_QUOTE:
+            return Price(None, "the venue prints none with several underlyings or outside USDT pairs")
     price = spot_margin_price(
         position.side,
         debt=position.debt,
         assets=position.assets,
-        margin=pool.fixed,
+        margin=margin,
         margin_in_base=leg.currency == leg.instrument.base,
         maintenance_rate=_tier(leg, pool.requirements[0].tier).maintenance_rate,
         taker_fee=leg.closing_fee,
@@ -181,5 +185,6 @@ def _price_of(cash: Decimal, legs: list[Leg], rates: dict[int, Decimal], deducti
     return formula(cash, long=sides[Side.LONG], short=sides[Side.SHORT], deduction=deduction)
 
 
+_PRINTED_QUOTE = "USDT"
 _NO_TIER = Tier(maintenance_rate=ONE - ONE)
 _FORMULAS = {"okx": _okx, "binance": _binance}
