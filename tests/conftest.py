@@ -2,6 +2,7 @@
 
 import decimal
 import os
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -53,3 +54,30 @@ def data_dir() -> Path:
     if not folder.is_dir():
         pytest.skip("no ../shared/data beside the repository: recorded market data is not part of it")
     return folder
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say in one line how the published vectors fared, then name those that were set aside."""
+    told = [
+        entry
+        for reports in terminalreporter.stats.values()
+        for report in reports
+        if getattr(report, "when", None) == "call"
+        for name, entry in report.user_properties
+        if name == "conformance"
+    ]
+    for outcome, count, _ in told:
+        if outcome == "absent":
+            terminalreporter.write_line(f"conformance: 0 of {count} run")
+    counts = Counter(outcome for outcome, *_ in told)
+    if not counts.keys() & {"file", "formula", "excluded", "judged"}:
+        return
+    held = next((int(count) for outcome, count, _ in told if outcome == "held"), 0)
+    failed = held - sum(counts[each] for each in ("file", "formula", "excluded", "judged"))
+    terminalreporter.write_line(
+        f"conformance: {counts['file']} from files, {counts['formula']} by formula, {counts['excluded']} excluded, "
+        f"{counts['judged']} judged wrong at the source" + (f", {failed} failed or not run" if failed > 0 else "")
+    )
+    for outcome, case, why in sorted(told):
+        if outcome in ("excluded", "judged"):
+            terminalreporter.write_line(f"  {outcome}: {case}: {why}")

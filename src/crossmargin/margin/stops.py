@@ -1,8 +1,10 @@
-"""Stops: whether a stop or the liquidation comes first."""
+"""Stops: whether a stop or the liquidation comes first, and a price that leaves before the liquidation."""
 
 from decimal import Decimal
 
-__all__ = ["first_exit", "liquidated_first"]
+from crossmargin.domain.arithmetic import exact
+
+__all__ = ["first_exit", "liquidated_first", "price_before_liquidation"]
 
 
 def liquidated_first(stop: Decimal, liquidation: Decimal | None, *, falling: bool) -> bool:
@@ -38,3 +40,22 @@ def first_exit(stop: Decimal, liquidation: Decimal | None, *, falling: bool) -> 
     if liquidation is not None and liquidated_first(stop, liquidation, falling=falling):
         return liquidation
     return stop
+
+
+@exact
+def price_before_liquidation(liquidation: Decimal, *, entry_price: Decimal, share: Decimal) -> Decimal:
+    """Price that lies a share of the way from the liquidation price back to the entry price.
+
+        liquidation + share x (entry - liquidation)
+
+    Args:
+        liquidation: Liquidation price, quote currency per unit of base.
+        entry_price: Average open price; above the liquidation price of a long, below that of a short.
+        share: 0 is the liquidation price itself, 1 the entry price.
+
+    Source: SPEC 2 B6; the liquidation buffer of freqtrade's published cases.
+
+    >>> price_before_liquidation(Decimal(80), entry_price=Decimal(100), share=Decimal("0.05"))
+    Decimal('81.00')
+    """
+    return liquidation + share * (entry_price - liquidation)
