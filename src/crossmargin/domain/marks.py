@@ -19,6 +19,7 @@ class Marks(Struct, frozen=True, kw_only=True):
         last: Last traded price, by instrument id.
         forward: Forward price of an option's underlying, by option id or by underlying.
         funding_rate: Rate of the next funding, by instrument id.
+        open_interest: Open interest in notional, settlement currency, by instrument id.
         volatility: Volatility a year as a fraction, by underlying.
         betas: Sensitivity to the common factor, by underlying.
     """
@@ -29,6 +30,7 @@ class Marks(Struct, frozen=True, kw_only=True):
     last: dict[str, Decimal] = {}
     forward: dict[str, Decimal] = {}
     funding_rate: dict[str, Decimal] = {}
+    open_interest: dict[str, Decimal] = {}
     volatility: dict[str, Decimal] = {}
     betas: dict[str, Decimal] = {}
 

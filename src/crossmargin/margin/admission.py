@@ -11,8 +11,10 @@ from crossmargin.domain.instrument import Instrument, Kind
 from crossmargin.domain.marks import Marks
 from crossmargin.domain.refusal import Refusal, RejectReason
 from crossmargin.margin.assess import Assessment, assess
+from crossmargin.margin.fills import Execution, fill
 from crossmargin.margin.holds import Hold, hold_of, opening_contracts
 from crossmargin.margin.legs import taker_fee
+from crossmargin.margin.pool import Pool
 from crossmargin.margin.valuation import notional
 from crossmargin.rulebook.model import Rulebook
 
@@ -77,6 +79,8 @@ def admit(account: Account, order: Order, marks: Marks, rulebook: Rulebook) -> R
     )
     if refusal is not None or not order.resting:
         return refusal
+    if rulebook.rules.admission.startswith("after_fill"):
+        return _after_fill(account, order, instrument, marks, rulebook)
     needs, has, currency, cross = needed_by(account, order, marks, rulebook)
     if needs <= has or not needs:
         return None
@@ -142,7 +146,7 @@ def _admission_extra(hold: Hold, marks: Marks, rulebook: Rulebook) -> Decimal:
     extra = (value(worse) - value(price)) x (1 / leverage + fee rate) + loss against the mark
     """
     order, instrument = hold.order, hold.instrument
-    if rulebook.rules.admission == "hold" or order.price is None or not hold.contracts:
+    if rulebook.rules.admission != "hold_and_immediate_loss" or order.price is None or not hold.contracts:
         return ZERO
     if instrument.kind not in (Kind.PERPETUAL, Kind.FUTURE):
         return ZERO
@@ -159,6 +163,55 @@ def _admission_extra(hold: Hold, marks: Marks, rulebook: Rulebook) -> Decimal:
         gain = order.side.sign * (hold.value - at_mark if instrument.inverse else at_mark - hold.value)
         loss = max(ZERO, -gain)
     return growth + loss
+
+
+def _after_fill(
+    account: Account, order: Order, instrument: Instrument, marks: Marks, rulebook: Rulebook
+) -> Refusal | None:
+    """The account as if the order had filled at its price: it must cover its initial margin, or be no worse off.
+
+    Source: research/venues.md 7.2, 9.2 (with its exception: an undercollateralised account may improve).
+    """
+    price = order.price if order.price is not None else marks.mark_of(instrument.id)
+    execution = Execution(
+        instrument=instrument,
+        side=order.side,
+        contracts=order.remaining,
+        price=price,
+        fee=ZERO,
+        margin_mode=order.margin_mode,
+        leverage=order.leverage,
+        position_side=order.position_side,
+    )
+    filled = fill(account, execution)
+    before, after = assess(account, marks, rulebook), assess(filled, marks, rulebook)
+    if order.margin_mode == MarginMode.ISOLATED:
+        spare = after.sheets[instrument.settle].figure("uncommitted")
+        has = before.currencies[instrument.settle].available_balance if instrument.settle in before.currencies else ZERO
+        if spare >= 0:
+            return None
+        reason = RejectReason.INSUFFICIENT_BALANCE
+        return refuse(rulebook, reason, needs=has - spare, has=has, unit=instrument.settle)
+    pool = after.pool_in(instrument.settle)
+    if pool.risk.available >= pool.risk.initial:
+        return None
+    if rulebook.rules.admission == "after_fill_or_improving" and _improves(before.pool_in(instrument.settle), pool):
+        return None
+    risk = pool.risk
+    reason = RejectReason.INSUFFICIENT_MARGIN
+    return refuse(
+        rulebook, reason, needs=risk.initial, has=risk.available, unit=pool.currency, note="after the fill"
+    )
+
+
+def _improves(before: Pool, after: Pool) -> bool:
+    """Maintenance no higher and collateral / maintenance no worse, compared by cross-multiplication."""
+    old, new = before.risk, after.risk
+    if not new.required:
+        return new.available >= old.available
+    if new.required > old.required:
+        return False
+    return new.available * old.required >= old.available * new.required
 
 
 def _size(order: Order, instrument: Instrument, rulebook: Rulebook) -> Refusal | None:

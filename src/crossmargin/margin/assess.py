@@ -95,7 +95,11 @@ class Assessment(Struct, frozen=True, kw_only=True):
         if position.margin_mode == MarginMode.ISOLATED:
             return self.isolated[position.id]
         instrument = self.rulebook.instrument(position.instrument)
-        return self.cross[position.margin_currency or instrument.settle]
+        return self.pool_in(position.margin_currency or instrument.settle)
+
+    def pool_in(self, currency: str) -> Pool:
+        """The cross pool that a currency belongs to: its own, or the account's."""
+        return self.cross[ACCOUNT_POOL if self.rulebook.rules.pool_scope == "account" else currency]
 
 
 @exact
@@ -218,7 +222,7 @@ def _write_holds(sheets: dict[str, Sheet], cross: dict[str, list[Leg]], holds: l
 
 
 def _cross_pool(currency: str, legs: list[Leg], sheet: Sheet, rulebook: Rulebook) -> Pool:
-    charges = requirements(legs)
+    charges = requirements(legs, rulebook.rules.requirement_step)
     for leg, charge in zip(legs, charges, strict=True):
         sheet.add(EntryKind.MAINTENANCE, charge.maintenance, (leg, charge))
         sheet.add(EntryKind.CLOSING_FEE, charge.fee, (leg, charge))
@@ -250,7 +254,7 @@ def _isolated_pool(leg: Leg, sheet: Sheet, rulebook: Rulebook) -> Pool:
     position = leg.holding
     assert isinstance(position, Position)
     margin = isolated_margin(position, leg)
-    charges = requirements((leg,))
+    charges = requirements((leg,), rulebook.rules.requirement_step)
     sheet.add(EntryKind.ISOLATED_MARGIN, margin, leg)
     sheet.add(EntryKind.ISOLATED_PNL, leg.pnl, leg)
     sheet.add(EntryKind.ISOLATED_EXPOSURE, leg.value, leg)

@@ -16,6 +16,7 @@ from decimal import Decimal
 from msgspec import Struct, structs
 
 from crossmargin.domain.arithmetic import ONE, ZERO, quotient, root, scaled, wide
+from crossmargin.errors import UnsupportedError
 from crossmargin.margin.legs import Leg, Path, requirement
 from crossmargin.margin.pool import Pool
 from crossmargin.rulebook.rules import Rules
@@ -66,15 +67,21 @@ class _Piece(Struct, frozen=True):
     constant: Decimal
     slope: Decimal
     reciprocal: Decimal
+    square: Decimal
     beta: Decimal
 
     def surplus(self, move: Decimal) -> Decimal:
         """The surplus at a move where prices are above zero."""
         amount = self.constant + self.slope * move
-        return amount + quotient(self.reciprocal, ONE + self.beta * move) if self.reciprocal else amount
+        if self.reciprocal or self.square:
+            factor = ONE + self.beta * move
+            amount += quotient(self.reciprocal, factor) + quotient(self.square, factor * factor)
+        return amount
 
     def roots(self) -> list[Move]:
         """Every move at which the surplus is zero (a surplus that is zero everywhere has none)."""
+        if self.square:
+            return self._roots_of_square()
         if not self.reciprocal:
             return [_move(-self.constant, self.slope)] if self.slope else []
         square = self.slope * self.beta
@@ -82,11 +89,16 @@ class _Piece(Struct, frozen=True):
         rest = self.constant + self.reciprocal
         if not square:
             return [_move(-rest, linear)] if linear else []
-        under = linear * linear - _FOUR * square * rest
-        if under < 0:
-            return []
-        distance = root(under)
-        return [_move(-linear - distance, _TWO * square), _move(-linear + distance, _TWO * square)]
+        return _quadratic(square, linear, rest)
+
+    def _roots_of_square(self) -> list[Move]:
+        """constant + reciprocal / f + square / f^2 = 0 over f = 1 + beta x move; no direct term may stand beside it."""
+        if self.slope:
+            raise UnsupportedError("a requirement that grows with the square of 1 / price stands beside linear contracts")
+        found = []
+        for each in _quadratic(self.constant, self.reciprocal, self.square):
+            found.append(_move(each.numerator - each.denominator, each.denominator * self.beta))
+        return found
 
 
 @wide
@@ -141,6 +153,17 @@ def zero_equity(pool: Pool, underlying: str) -> Move | None:
     roots = _piece(structs.replace(pool, legs=bare), betas, ZERO).roots()
     real = [each for each in roots if each.numerator > -each.denominator]
     return min(real, key=lambda each: abs(each.size), default=None)
+
+
+def _quadratic(square: Decimal, linear: Decimal, rest: Decimal) -> list[Move]:
+    """Roots of square x^2 + linear x + rest."""
+    if not square:
+        return [_move(-rest, linear)] if linear else []
+    under = linear * linear - _FOUR * square * rest
+    if under < 0:
+        return []
+    distance = root(under)
+    return [_move(-linear - distance, _TWO * square), _move(-linear + distance, _TWO * square)]
 
 
 def _is_safe(surplus: Decimal, rules: Rules) -> bool:
@@ -228,6 +251,7 @@ def _bounds(pool: Pool, betas: Mapping[str, Decimal], *, up: bool) -> list[Move]
 def _piece(pool: Pool, betas: Mapping[str, Decimal], inside: Decimal) -> _Piece:
     """Coefficients of the surplus around a move, with the tiers that hold there."""
     constant, slope, reciprocal, reciprocal_beta = pool.fixed, ZERO, ZERO, ZERO
+    square = ZERO
     for group in _groups(pool.legs):
         size = sum((_size_at(leg, betas, inside) for leg in group), ZERO)
         for leg in group:
@@ -235,6 +259,9 @@ def _piece(pool: Pool, betas: Mapping[str, Decimal], inside: Decimal) -> _Piece:
             base = _required(leg, tier, ZERO)
             needed = _required(leg, tier, leg.value) - base
             beta = _beta(leg, betas)
+            if beta and leg.value_path is Path.RECIPROCAL and leg.table is not None and leg.table.tiers[tier].slope:
+                grown = leg.table.tiers[tier].slope * leg.value * leg.value
+                needed, square, reciprocal_beta = needed - grown, square - grown, beta
             # PnL is pnl - swing + swing x path, the requirement base + needed x path: two amounts that follow a path.
             constant += leg.pnl - leg.swing - base
             for amount, path in ((leg.swing, leg.path), (-needed, leg.value_path)):
@@ -244,7 +271,7 @@ def _piece(pool: Pool, betas: Mapping[str, Decimal], inside: Decimal) -> _Piece:
                 else:
                     constant += amount
                     slope += amount * beta if path is Path.DIRECT else ZERO
-    return _Piece(constant, slope, reciprocal, reciprocal_beta)
+    return _Piece(constant, slope, reciprocal, square, reciprocal_beta)
 
 
 def _required(leg: Leg, tier: int, value: Decimal) -> Decimal:

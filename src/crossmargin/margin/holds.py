@@ -19,7 +19,7 @@ from crossmargin.domain.account import (
 from crossmargin.domain.arithmetic import ZERO, quotient
 from crossmargin.domain.instrument import Instrument, Kind
 from crossmargin.domain.marks import Marks
-from crossmargin.margin.legs import Leg, taker_fee
+from crossmargin.margin.legs import Leg, fee_at_bankruptcy, taker_fee
 from crossmargin.margin.options import closing_hold, opening_hold, short_option_margin
 from crossmargin.margin.valuation import notional
 from crossmargin.rulebook.model import Rulebook
@@ -117,7 +117,7 @@ def hold_of(order: Order, contracts: Decimal, account: Account, marks: Marks, ru
     value = _value_in(currency, instrument, contracts, price)
     whole = value if contracts == order.remaining else _value_in(currency, instrument, order.remaining, price)
     rules = rulebook.rules
-    fee = value * taker_fee(instrument, rulebook) if rules.order_fee == "taker" and value else ZERO
+    fee = _order_fee(order, value, instrument, rulebook) if value and rules.orders_hold else ZERO
     kind = HoldKind.ISOLATED if order.margin_mode == MarginMode.ISOLATED else HoldKind.CROSS
     return Hold(
         order=order,
@@ -127,10 +127,24 @@ def hold_of(order: Order, contracts: Decimal, account: Account, marks: Marks, ru
         contracts=contracts,
         value=value,
         whole=whole,
-        margin=quotient(value, order.leverage),
+        margin=quotient(value, order.leverage) if rules.orders_hold else ZERO,
         fee=fee,
         open_loss=_open_loss(order, contracts, instrument, marks) if rules.open_loss else ZERO,
     )
+
+
+def _order_fee(order: Order, value: Decimal, instrument: Instrument, rulebook: Rulebook) -> Decimal:
+    """Fee held with an opening order: none, the taker fee, or the fees to open and to close at the bankruptcy price."""
+    rule = rulebook.rules.order_fee
+    if rule == "none":
+        return ZERO
+    rate = taker_fee(instrument, rulebook)
+    if rule == "taker":
+        return value * rate
+    closing = fee_at_bankruptcy(
+        order.side.sign, value, leverage=order.leverage, inverse=instrument.inverse, rate=rate
+    )
+    return value * rate + closing
 
 
 def order_price(order: Order, instrument: Instrument, marks: Marks, rulebook: Rulebook) -> Decimal:
@@ -186,11 +200,19 @@ def netting(legs: Iterable[Leg], holds: Iterable[Hold], mode: PositionMode) -> d
     }
 
 
+def holds_anything(hold: Hold) -> bool:
+    """Whether an order counts in netting: not when it is reduce-only, nor where resting orders hold nothing.
+
+    Source: research/venues.md 1.2, 7.2.
+    """
+    return not hold.order.reduce_only and (bool(hold.margin) or not hold.contracts)
+
+
 def _netted(position_margin: Decimal, book: list[Hold]) -> Decimal:
     """Each order and the position count at their own leverage, which one instrument shares on most venues."""
     buys, sells, standalone = ZERO, ZERO, ZERO
     for hold in book:
-        whole = ZERO if hold.order.reduce_only else quotient(hold.whole, hold.order.leverage)
+        whole = quotient(hold.whole, hold.order.leverage) if holds_anything(hold) else ZERO
         if hold.order.side == OrderSide.BUY:
             buys += whole
         else:

@@ -15,6 +15,7 @@ from crossmargin.domain.arithmetic import ZERO, quotient
 from crossmargin.domain.instrument import ContractType, Instrument, Kind
 from crossmargin.domain.marks import Marks
 from crossmargin.errors import MissingDataError
+from crossmargin.margin.initial import initial_margin, rate_at
 from crossmargin.margin.options import short_option_margin
 from crossmargin.margin.valuation import (
     held_in,
@@ -56,6 +57,7 @@ class Leg(Struct, frozen=True, kw_only=True):
         group: What shares the tier; None stands alone.
         size: What the leg adds to the group's size, in the table's unit.
         closing_fee: Fee rate added to maintenance in the ratio.
+        fixed_fee: Closing fee that does not follow the price: at the bankruptcy price.
         initial: Initial margin of a position: value / leverage, or the option formula's.
         maintenance: Maintenance margin, where a formula of its own gives it (short options).
         option_value: Market value of an option.
@@ -76,9 +78,14 @@ class Leg(Struct, frozen=True, kw_only=True):
     group: str | None = None
     size: Decimal = ZERO
     closing_fee: Decimal = ZERO
+    fixed_fee: Decimal = ZERO
     initial: Decimal = ZERO
     maintenance: Decimal | None = None
     option_value: Decimal = ZERO
+
+    def base_size(self, value: Decimal) -> Decimal:
+        """Size in units of base when the leg is worth `value`."""
+        return value if self.instrument.inverse else self.contracts * self.instrument.unit
 
 
 class Requirement(Struct, frozen=True):
@@ -90,22 +97,26 @@ class Requirement(Struct, frozen=True):
 
 
 def requirement(leg: Leg, tier: int, value: Decimal) -> Requirement:
-    """Maintenance margin and closing fee of a leg at a value, in a tier.
+    """Maintenance margin and closing fee of a leg at a value, in a tier, before rounding.
 
-        maintenance = value x rate - deduction
-        fee         = value x taker;   spot-margin: (value + maintenance) x taker
+        maintenance = value x (rate + slope x size) - deduction
+                      or a fraction of the initial margin: value x initial rate x rate
+        fee         = value x taker;   spot-margin: (value + maintenance) x taker;   or fixed at the bankruptcy price
 
     Source: SPEC 1; research/venues.md 1.1.1, 1.3.2 (the spot-margin form follows from the liquidation estimates),
-    4.3 (deduction).
+    4.3 (deduction), 6.2 (fee at bankruptcy), 8.2 (slope), 9.1 (fraction).
     """
     if leg.table is None:
         return Requirement(leg.maintenance or ZERO, value * leg.closing_fee, None)
     row = leg.table.tiers[tier]
-    maintenance = value * row.maintenance_rate - row.deduction
-    fee = ZERO
+    rate = row.maintenance_rate if not row.slope else rate_at(row.maintenance_rate, row, leg.base_size(value))
+    if leg.table.scheme == "of_initial":
+        rate *= row.initial_rate or ZERO
+    maintenance = value * rate - row.deduction
+    fee = leg.fixed_fee
     if leg.closing_fee:
         charged = value + maintenance if leg.instrument.kind == Kind.MARGIN else value
-        fee = charged * leg.closing_fee
+        fee += charged * leg.closing_fee
     return Requirement(maintenance, fee, tier)
 
 
@@ -131,6 +142,8 @@ def position_leg(position: Position, marks: Marks, rulebook: Rulebook) -> Leg:
         gain, swing = -gain, -swing
     path = Path.RECIPROCAL if inverse else Path.DIRECT
     table = rulebook.tier_table(instrument, position.margin_mode)
+    size = _size(table, instrument, position.contracts, value, position.liability)
+    fixed_fee = _fee_at_bankruptcy(position, instrument, at_entry, rulebook)
     return Leg(
         holding=position,
         instrument=instrument,
@@ -143,11 +156,14 @@ def position_leg(position: Position, marks: Marks, rulebook: Rulebook) -> Leg:
         swing=swing,
         path=path,
         value_path=Path.FIXED if at_entry_price else path,
-        initial=quotient(value, position.leverage),
+        initial=_initial(position, instrument, value, size, table, marks, rulebook) + (
+            fixed_fee if rulebook.rules.closing_fee_in_initial else ZERO
+        ),
         table=table,
         group=_group(instrument, position.margin_mode, table, rulebook),
-        size=_size(table, instrument, position.contracts, value, position.liability),
+        size=size,
         closing_fee=closing_fee_rate(instrument, rulebook),
+        fixed_fee=fixed_fee,
     )
 
 
@@ -191,9 +207,27 @@ def closing_fee_rate(instrument: Instrument, rulebook: Rulebook) -> Decimal:
 
     Source: research/venues.md 1.1.1.
     """
-    if rulebook.rules.closing_fee == "none":
+    if rulebook.rules.closing_fee != "taker_at_mark":
         return ZERO
     return taker_fee(instrument, rulebook)
+
+
+def fee_at_bankruptcy(side_sign: int, value: Decimal, *, leverage: Decimal, inverse: bool, rate: Decimal) -> Decimal:
+    """Fee to close at the bankruptcy price.
+
+        linear:   value x (1 - s / leverage) x rate        inverse:  value x (1 + s / leverage) x rate
+
+    Args:
+        side_sign: +1 long, -1 short.
+        value: Value at the entry (or order) price, settlement currency.
+        leverage: Of the position or order.
+        inverse: Whether the contract pays in coin.
+        rate: Taker fee rate.
+
+    Source: research/venues.md 6.2, vectors by-order-cost-linear and -inverse (Bybit).
+    """
+    shift = quotient(value, leverage) * (side_sign if inverse else -side_sign)
+    return (value + shift) * rate
 
 
 def taker_fee(instrument: Instrument, rulebook: Rulebook) -> Decimal:
@@ -264,6 +298,29 @@ def _option_leg(position: Position, instrument: Instrument, marks: Marks, rulebo
         maintenance=margin.maintenance,
         closing_fee=closing_fee_rate(instrument, rulebook),
     )
+
+
+def _initial(
+    position: Position, instrument: Instrument, value: Decimal, size: Decimal, table: TierTable, marks: Marks,
+    rulebook: Rulebook,
+) -> Decimal:  # fmt: skip
+    if rulebook.rules.initial_margin == "leverage":
+        return quotient(value, position.leverage)
+    row = table.tiers[table.index_of(size)]
+    base = value if instrument.inverse else position.contracts * instrument.unit
+    return initial_margin(
+        value, leverage=position.leverage, size=base, row=row, rules=rulebook.rules, marks=marks,
+        instrument=instrument.id,
+    )  # fmt: skip
+
+
+def _fee_at_bankruptcy(position: Position, instrument: Instrument, at_entry: Decimal, rulebook: Rulebook) -> Decimal:
+    if rulebook.rules.closing_fee != "taker_at_bankruptcy":
+        return ZERO
+    return fee_at_bankruptcy(
+        position.side.sign, at_entry, leverage=position.leverage, inverse=instrument.inverse,
+        rate=taker_fee(instrument, rulebook),
+    )  # fmt: skip
 
 
 def _group(instrument: Instrument, mode: MarginMode, table: TierTable, rulebook: Rulebook) -> str | None:

@@ -7,7 +7,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from crossmargin.domain.account import Order, Position
-from crossmargin.domain.arithmetic import ZERO, quotient
+from crossmargin.domain.arithmetic import ZERO, ceil_to, quotient
 from crossmargin.margin.legs import Leg, Requirement, requirement
 from crossmargin.rulebook.rules import Rules
 
@@ -96,8 +96,8 @@ class Pool(Struct, frozen=True, kw_only=True):
         return [leg for leg in self.legs if not isinstance(leg.holding, Order)]
 
 
-def requirements(legs: Iterable[Leg]) -> list[Requirement]:
-    """Requirement of every leg, each in the tier of its group's whole size.
+def requirements(legs: Iterable[Leg], step: Decimal | None = None) -> list[Requirement]:
+    """Requirement of every leg, each in the tier of its group's whole size, rounded up to a step where there is one.
 
     Source: research/venues.md 1.3.1, 4.3.
     """
@@ -106,7 +106,7 @@ def requirements(legs: Iterable[Leg]) -> list[Requirement]:
     for leg in legs:
         if leg.group is not None:
             sizes[leg.group] = sizes.get(leg.group, ZERO) + leg.size
-    return [
+    found = [
         requirement(
             leg,
             0 if leg.table is None else leg.table.index_of(leg.size if leg.group is None else sizes[leg.group]),
@@ -114,6 +114,16 @@ def requirements(legs: Iterable[Leg]) -> list[Requirement]:
         )
         for leg in legs
     ]
+    return found if step is None else [_rounded(leg, each, step) for leg, each in zip(legs, found, strict=True)]
+
+
+def _rounded(leg: Leg, exactly: Requirement, step: Decimal) -> Requirement:
+    """Round up; a fraction of the initial margin is taken of the initial margin as rounded (research/venues.md 9.1)."""
+    maintenance = exactly.maintenance
+    if leg.table is not None and exactly.tier is not None and leg.table.scheme == "of_initial":
+        row = leg.table.tiers[exactly.tier]
+        maintenance = ceil_to(leg.value * (row.initial_rate or ZERO), step) * row.maintenance_rate
+    return Requirement(ceil_to(maintenance, step), exactly.fee, exactly.tier)
 
 
 def status_of(risk: Risk, rules: Rules) -> Status:

@@ -1,5 +1,6 @@
 """How much may leave: the largest withdrawal, and the largest removal of isolated margin."""
 
+from collections.abc import Callable
 from decimal import Decimal
 
 from crossmargin.domain.account import MarginMode, Position
@@ -14,18 +15,20 @@ __all__ = ["largest_removal", "largest_withdrawal"]
 def largest_withdrawal(assessment: Assessment, currency: str) -> Decimal:
     """Most that may be withdrawn or transferred out, rounded down to the currency's quantum.
 
-        max(0, min(balance, balance + min(0, floating PnL) - in use))
+        free_margin_without_gains  max(0, min(balance, balance + min(0, floating PnL) - in use))
+        over_initial               max(0, equity - initial margin)
+        over_initial_and_tenth     max(0, equity - max(initial margin, 10 % of position value))
 
-    Unrealised gains are not money: they neither leave nor stand in for margin. (Paper profits that could be
+    Under the first rule unrealised gains are not money: they neither leave nor stand in for margin. (Paper profits that could be
     withdrawn emptied more than one venue.)
 
-    Source: SPEC 2 B7; research/reliability.md L10.
+    Source: SPEC 2 B7; research/reliability.md L10; research/venues.md 9.2 (over_initial), 7.1 (tenth).
     """
     figures = assessment.currencies.get(currency)
     if figures is None:
         return ZERO
-    free = figures.balance + min(ZERO, figures.floating_pnl) - figures.in_use
-    return floor_to(max(ZERO, min(figures.balance, free)), assessment.account.quantum(currency))
+    most = _FORMULAS[assessment.rulebook.rules.withdrawal](assessment, currency)
+    return floor_to(max(ZERO, most), assessment.account.quantum(currency))
 
 
 @exact
@@ -46,3 +49,30 @@ def largest_removal(assessment: Assessment, position: Position) -> Decimal:
     leg = pool.legs[0]
     spare = pool.fixed - quotient(leg.entry_value, position.leverage) + min(ZERO, leg.pnl)
     return floor_to(max(ZERO, spare), assessment.account.quantum(leg.currency))
+
+
+def _without_gains(assessment: Assessment, currency: str) -> Decimal:
+    figures = assessment.currencies[currency]
+    free = figures.balance + min(ZERO, figures.floating_pnl) - figures.in_use
+    if assessment.rulebook.rules.pool_scope == "account":
+        free = min(free, figures.free_margin)
+    return min(figures.balance, free)
+
+
+def _over_initial(assessment: Assessment, currency: str) -> Decimal:
+    risk = assessment.pool_in(currency).risk
+    return risk.available - risk.initial
+
+
+def _over_initial_and_tenth(assessment: Assessment, currency: str) -> Decimal:
+    risk = assessment.pool_in(currency).risk
+    value = assessment.sheets[currency].figure("cross_exposure")
+    return risk.available - max(risk.initial, value * _TENTH)
+
+
+_TENTH = Decimal("0.1")
+_FORMULAS: dict[str, Callable[[Assessment, str], Decimal]] = {
+    "free_margin_without_gains": _without_gains,
+    "over_initial": _over_initial,
+    "over_initial_and_tenth": _over_initial_and_tenth,
+}

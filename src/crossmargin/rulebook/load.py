@@ -52,6 +52,9 @@ class TierRow(Struct, forbid_unknown_fields=True, kw_only=True):
     max_leverage: Positive | None = None
     initial_rate: NonNegative | None = None
     deduction: NonNegative | None = None
+    slope: NonNegative = NonNegative(0)
+    open_interest_low: Positive | None = None
+    open_interest_high: Positive | None = None
     factor: Positive = Positive(1)
 
 
@@ -190,6 +193,9 @@ def tier_table(
             max_leverage=row.max_leverage,
             initial_rate=row.initial_rate,
             deduction=computed[index] if marginal else ZERO,
+            slope=row.slope,
+            open_interest_low=row.open_interest_low,
+            open_interest_high=row.open_interest_high,
             factor=row.factor,
         )
         for index, row in enumerate(rows)
@@ -197,7 +203,7 @@ def tier_table(
     return TierTable(
         tiers=tiers,
         unit=unit or rules.tier_unit,
-        scheme="marginal" if marginal else "whole",
+        scheme="marginal" if marginal else rules.tier_scheme,
         inclusive=rules.tier_bound == "inclusive",
         effective_from=effective_from,
         source=source,

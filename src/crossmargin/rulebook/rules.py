@@ -34,8 +34,13 @@ class Rules(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         account_modes: Account modes that the file covers.
         margin_modes: Margin modes offered.
         position_modes: Position modes offered.
+        pool_scope: What shares collateral: each currency for itself, or the whole account valued in USD.
+        collateral_pnl: Account pools: whether unrealised PnL is discounted like the coins, or counts in full.
+        initial_margin: Named formula: value / leverage, or a rate of the tier (scaled by open interest).
+        requirement_step: Requirements are rounded up to this step; absent: exact.
+        orders_hold: Whether resting orders hold margin at all.
         position_value_at: Price that values a position in initial and maintenance margin.
-        tier_scheme: One rate for the whole position, or brackets with a deduction.
+        tier_scheme: One rate for the whole position, brackets with a deduction, or a fraction of the initial margin.
         tier_unit: What tier bounds count.
         tier_bound: Whether a size equal to a bound still belongs to the lower tier.
         tier_group: What shares one tier: the family's contracts, the instrument, or each leg alone.
@@ -45,11 +50,12 @@ class Rules(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         order_fee: Fee held with an opening order.
         order_maintenance: Whether opening orders need maintenance margin too.
         open_loss: Whether an order's immediate loss against the mark is part of its cost.
+        closing_fee_in_initial: Whether the closing fee is part of initial margin too.
         closing_fee: Fee added to maintenance in the ratio.
         ratio_deducts_holds: Whether order fees, isolated orders, spot and option holds leave the ratio's numerator.
         available_balance: Whether unrealised gains count in the available balance.
-        admission: What a new order must find free: its hold, or its hold at the worse of price and mark plus its
-            immediate loss.
+        admission: What a new order must find free: its hold; its hold at the worse of price and mark plus its
+            immediate loss; or an account that is still initially margined after its fill (or improved by it).
         margin_mode_switch: Whether a position may change its margin mode (after a re-evaluation) or only when flat.
         warn_at: Ratio at or below which the account is warned.
         trigger: Comparison of ratio with 1 that liquidates.
@@ -65,30 +71,38 @@ class Rules(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     account_modes: tuple[AccountMode, ...]
     margin_modes: tuple[MarginMode, ...]
     position_modes: tuple[PositionMode, ...]
+    pool_scope: Literal["currency", "account"] = "currency"
+    collateral_pnl: Literal["discounted", "in_full"] = "discounted"
+    initial_margin: Literal["leverage", "rate", "rate_by_open_interest"] = "leverage"
+    requirement_step: Positive | None = None
+    orders_hold: bool = True
     position_value_at: Literal["mark", "entry"] = "mark"
-    tier_scheme: Literal["whole", "marginal"] = "whole"
+    tier_scheme: Literal["whole", "marginal", "of_initial"] = "whole"
     tier_unit: Literal["contracts", "notional", "borrowed", "base"] = "notional"
     tier_bound: Literal["inclusive", "exclusive"] = "inclusive"
     tier_group: Literal["family", "instrument", "leg"] = "leg"
     isolated_tier_group: Literal["instrument", "leg"] = "leg"
     tier_includes_orders: bool = False
     order_price: Literal["order", "worst_for_sells"] = "order"
-    order_fee: Literal["none", "taker"] = "none"
+    order_fee: Literal["none", "taker", "open_and_close"] = "none"
     order_maintenance: bool = False
     open_loss: bool = False
-    closing_fee: Literal["none", "taker_at_mark"] = "none"
+    closing_fee: Literal["none", "taker_at_mark", "taker_at_bankruptcy"] = "none"
+    closing_fee_in_initial: bool = False
     ratio_deducts_holds: bool = False
     available_balance: Literal["without_gains", "with_gains"] = "with_gains"
-    admission: Literal["hold", "hold_and_immediate_loss"] = "hold"
+    admission: Literal["hold", "hold_and_immediate_loss", "after_fill", "after_fill_or_improving"] = "hold"
     margin_mode_switch: Literal["re_evaluated", "only_flat"] = "re_evaluated"
     warn_at: Positive = Positive(3)
     trigger: Literal["<=", "<"] = "<="
     cancels_orders_first: bool = False
     default_leverage: Positive = Positive(1)
     isolated_removal: Literal["initial_margin_and_losses", "none"] = "none"
-    withdrawal: Literal["free_margin_without_gains"] = "free_margin_without_gains"
-    venue_liquidation: Literal["okx", "binance", "none"] = "none"
-    break_even: Literal["round_trip", "entry_fee"] = "round_trip"
+    withdrawal: Literal["free_margin_without_gains", "over_initial", "over_initial_and_tenth"] = (
+        "free_margin_without_gains"
+    )
+    venue_liquidation: Literal["okx", "binance", "bybit", "hyperliquid", "dydx", "none"] = "none"
+    break_even: Literal["round_trip", "entry_fee", "closing_fee"] = "round_trip"
     option: OptionRates | None = None
 
     def triggered(self, available: Decimal, required: Decimal) -> bool:

@@ -20,6 +20,9 @@ class Tier(Struct, frozen=True, kw_only=True):
         max_leverage: Largest leverage allowed, None when not limited.
         initial_rate: Initial margin as a fraction, where the venue publishes one.
         deduction: Amount taken off under the marginal scheme, settlement currency.
+        slope: What both rates grow by per unit of base, for venues whose rates are linear in size.
+        open_interest_low: Open interest (notional) up to which the initial rate holds.
+        open_interest_high: Open interest at which the initial rate reaches 1.
         factor: Options only: the multiplier that grows with the account's short size.
     """
 
@@ -28,6 +31,9 @@ class Tier(Struct, frozen=True, kw_only=True):
     max_leverage: Decimal | None = None
     initial_rate: Decimal | None = None
     deduction: Decimal = ZERO
+    slope: Decimal = ZERO
+    open_interest_low: Decimal | None = None
+    open_interest_high: Decimal | None = None
     factor: Decimal = ONE
 
 
@@ -38,6 +44,7 @@ class TierTable(Struct, frozen=True, kw_only=True):
         tiers: Ascending.
         unit: What the bounds count: contracts, notional, borrowed, or base.
         scheme: ``whole``: one rate for the whole position. ``marginal``: rate x value - deduction, continuous.
+            ``of_initial``: the rate is a fraction of the initial margin.
         inclusive: Whether a size equal to `up_to` still belongs to the tier.
         effective_from: First day of the table.
         source: Where it was read.
