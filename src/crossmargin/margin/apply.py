@@ -274,7 +274,11 @@ def _(change: ask.Stop, situation: Situation) -> Outcome:
         return _no_position(situation, change.instrument, change.side)
     trigger = Decimal(change.trigger_price)
     mark = situation.marks.mark_of(instrument.id)
-    found = liquidation_price(situation.assess(), position)
+    assessment = situation.assess()
+    if assessment.pool_of(position).status is Status.LIQUIDATION:
+        note = f"at the trigger already, before the stop at {plain(trigger)}"
+        return refuse(situation.rulebook, RejectReason.WOULD_BE_LIQUIDATED, note=note)
+    found = liquidation_price(assessment, position)
     first = found.down if trigger < mark else found.up
     marks = msgspec.structs.replace(situation.marks, mark={**situation.marks.mark, instrument.id: trigger})
     at_trigger = msgspec.structs.replace(situation, marks=marks)
