@@ -4,9 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from crossmargin.domain.account import Account, Position, Side
+from crossmargin.domain.marks import Marks
+from crossmargin.domain.numbers import Positive
+from crossmargin.domain.refusal import RejectReason
+from crossmargin.margin.changes import Stop
 from crossmargin.margin.collateral import collateral_left
 from crossmargin.margin.ranking import profit_on_wallet, profit_times_risk
 from crossmargin.margin.stops import first_exit, liquidated_first, price_before_liquidation
+from crossmargin.margin.what_if import what_if
+from crossmargin.rulebook import load
 
 prices = st.decimals(min_value="0.01", max_value="1000000", places=2)
 
@@ -32,6 +39,27 @@ def test_first_exit(stop: str, liquidation: str | None, falling: bool, out: str)
 def test_a_tie_is_a_liquidation(falling: bool) -> None:
     """A stop exactly at the liquidation price does not save the position."""
     assert liquidated_first(Decimal(90), Decimal(90), falling=falling)
+
+
+@pytest.mark.parametrize("trigger", [99_900, 101_000])
+def test_no_stop_saves_what_is_liquidated_already(trigger: int) -> None:
+    """1 BTC from 100,000 with a balance of 100: 500 are required, so the venue acts before any stop can."""
+    held = Position(
+        instrument="BTC-USDT-SWAP",
+        side=Side.LONG,
+        contracts=Decimal(1),
+        entry_price=Decimal(100_000),
+        leverage=Decimal(10),
+    )
+    account = Account(balances={"USDT": Decimal(100)}, positions=(held,))
+    stop = Stop(instrument=held.instrument, side=Side.LONG, trigger_price=Positive(trigger))
+
+    outcome = what_if(account, Marks(mark={held.instrument: Decimal(100_000)}), load("textbook"), [stop])
+
+    refusal = outcome.steps[0].refusal
+    assert refusal is not None
+    assert refusal.reason is RejectReason.WOULD_BE_LIQUIDATED
+    assert outcome.after.account == account
 
 
 @given(prices, prices, st.decimals(min_value=0, max_value=1, places=3))

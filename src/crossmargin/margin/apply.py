@@ -30,6 +30,7 @@ from crossmargin.margin.modes import switched
 from crossmargin.margin.moves import moved
 from crossmargin.margin.pool import Status
 from crossmargin.margin.spot_margin import close_size, closed_account, partly_closed, repayment
+from crossmargin.margin.stops import liquidated_first
 from crossmargin.margin.valuation import notional
 from crossmargin.margin.withdrawal import largest_removal, largest_withdrawal
 from crossmargin.rulebook.model import Rulebook
@@ -273,11 +274,15 @@ def _(change: ask.Stop, situation: Situation) -> Outcome:
         return _no_position(situation, change.instrument, change.side)
     trigger = Decimal(change.trigger_price)
     mark = situation.marks.mark_of(instrument.id)
-    found = liquidation_price(situation.assess(), position)
+    assessment = situation.assess()
+    if assessment.pool_of(position).status is Status.LIQUIDATION:
+        note = f"at the trigger already, before the stop at {plain(trigger)}"
+        return refuse(situation.rulebook, RejectReason.WOULD_BE_LIQUIDATED, note=note)
+    found = liquidation_price(assessment, position)
     first = found.down if trigger < mark else found.up
     marks = msgspec.structs.replace(situation.marks, mark={**situation.marks.mark, instrument.id: trigger})
     at_trigger = msgspec.structs.replace(situation, marks=marks)
-    if first is not None and (first >= trigger if trigger < mark else first <= trigger):
+    if first is not None and liquidated_first(trigger, first, falling=trigger < mark):
         needs = f"liquidated at {plain(first)}, before the stop at {plain(trigger)}"
         return refuse(situation.rulebook, RejectReason.WOULD_BE_LIQUIDATED, note=needs)
     worse = trigger * (ONE - position.side.sign * change.slippage)

@@ -74,7 +74,7 @@ def inverse_price(
     Source: research/venues.md 1.4 (longs reproduced by recorded answers, shorts by symmetry) and 5.1.
 
     >>> inverse_price(Decimal(1), long=PriceLeg(Decimal(100_000), Decimal(100_000)))
-    Decimal('5E+4')
+    Decimal('50000')
     """
     above = long.size * (ONE + long.required_rate) - short.size * (ONE - short.required_rate)
     held = quotient(long.size, long.entry_price) - quotient(short.size, short.entry_price)
@@ -88,7 +88,7 @@ def linear_bankruptcy_price(side: Side, *, size: Decimal, entry_price: Decimal, 
     Source: research/venues.md 1.4 (zero-equity price).
 
     >>> linear_bankruptcy_price(Side.LONG, size=Decimal(2), entry_price=Decimal(100), margin=Decimal(20))
-    Decimal('9E+1')
+    Decimal('90')
     """
     return _positive(size * entry_price - side.sign * margin, size)
 
