@@ -8,9 +8,11 @@ from crossmargin.domain.account import Account, MarginMode, Position
 from crossmargin.domain.arithmetic import ZERO, exact, quotient, scaled
 from crossmargin.domain.marks import Marks
 from crossmargin.errors import UnsupportedError
-from crossmargin.margin.holds import Hold, HoldKind, holds_of, netting
+from crossmargin.margin.account_pool import ACCOUNT_POOL, account_pool, free_in
+from crossmargin.margin.holds import Hold, HoldKind, holds_of
 from crossmargin.margin.legs import Leg, Requirement, order_leg, position_leg
-from crossmargin.margin.pool import Pool, Risk, Status, requirements, status_of
+from crossmargin.margin.pool import Pool, Status
+from crossmargin.margin.pools import currency_pool, isolated_pool, write_holds
 from crossmargin.margin.sheet import EntryKind, Sheet
 from crossmargin.rulebook.model import Rulebook
 
@@ -73,9 +75,10 @@ class Assessment(Struct, frozen=True, kw_only=True):
         currencies: Figures by currency.
         positions: Figures by position, in the account's order.
         holds: What each live order holds.
-        cross: Cross pool of each currency.
+        cross: Cross pool of each currency, or the one of the account.
         isolated: Pool of each isolated position, by position id.
         sheets: The entries behind each currency's figures (kept only with lines).
+        account_sheet: The entries behind the account's figures in USD, where the account is one pool.
         status: The worst pool.
     """
 
@@ -88,6 +91,7 @@ class Assessment(Struct, frozen=True, kw_only=True):
     cross: dict[str, Pool]
     isolated: dict[str, Pool]
     sheets: dict[str, Sheet]
+    account_sheet: Sheet | None
     status: Status
 
     def pool_of(self, position: Position) -> Pool:
@@ -140,8 +144,8 @@ def assess(account: Account, marks: Marks, rulebook: Rulebook, *, lines: bool = 
         sheet.add(EntryKind.INTEREST, account.interest.get(currency, ZERO), currency)
         sheet.add(EntryKind.BOTS, account.bot_frozen.get(currency, ZERO), currency)
     cross, isolated = _split(legs, holds, marks, rulebook)
-    isolated_pools = {leg.holding.id: _isolated_pool(leg, sheets[leg.currency], rulebook) for leg in isolated}
-    _write_holds(sheets, cross, holds, account)
+    isolated_pools = {leg.holding.id: isolated_pool(leg, sheets[leg.currency], rulebook) for leg in isolated}
+    write_holds(sheets, cross, holds, account)
     cross_pools = {
         currency: _cross_pool(currency, cross.get(currency, []), sheet, rulebook) for currency, sheet in sheets.items()
     }
@@ -151,13 +155,15 @@ def assess(account: Account, marks: Marks, rulebook: Rulebook, *, lines: bool = 
         marks=marks,
         rulebook=rulebook,
         currencies={
-            currency: _currency_figures(sheet, cross_pools[currency], rulebook) for currency, sheet in sheets.items()
+            currency: _currency_figures(currency, sheet, cross_pools, marks, rulebook)
+            for currency, sheet in sheets.items()
         },
         positions=_all_position_figures(legs, cross_pools, isolated_pools),
         holds=tuple(holds),
         cross=cross_pools,
         isolated=isolated_pools,
         sheets=sheets,
+        account_sheet=account_sheet,
         status=max((pool.status for pool in pools), key=lambda status: status.severity, default=Status.SAFE),
     )
 
@@ -199,97 +205,21 @@ def _split(
     return cross, isolated
 
 
-def _write_holds(sheets: dict[str, Sheet], cross: dict[str, list[Leg]], holds: list[Hold], account: Account) -> None:
-    """Write what live orders hold; an isolated order counts with its fee, a cross one apart from it."""
-    for hold in holds:
-        sheet = sheets[hold.currency]
-        if hold.kind == HoldKind.ISOLATED:
-            sheet.add(EntryKind.ISOLATED_ORDER, hold.margin + hold.fee + hold.open_loss, hold)
-            continue
-        if hold.kind == HoldKind.CROSS:
-            sheet.add(EntryKind.ORDER_MARGIN, hold.margin, hold)
-        else:
-            spot = hold.kind == HoldKind.SPOT
-            sheet.add(EntryKind.SPOT_HOLD if spot else EntryKind.OPTION_HOLD, hold.margin, hold)
-        sheet.add(EntryKind.ORDER_FEE, hold.fee, hold)
-        sheet.add(EntryKind.OPEN_LOSS, hold.open_loss, hold)
-    if holds:
-        for currency, sheet in sheets.items():
-            positions = [leg for leg in cross.get(currency, ()) if isinstance(leg.holding, Position)]
-            mine = [hold for hold in holds if hold.currency == currency]
-            for instrument, amount in netting(positions, mine, account.position_mode).items():
-                sheet.add(EntryKind.NETTING, amount, instrument)
-
-
-def _cross_pool(currency: str, legs: list[Leg], sheet: Sheet, rulebook: Rulebook) -> Pool:
-    charges = requirements(legs, rulebook.rules.requirement_step)
-    for leg, charge in zip(legs, charges, strict=True):
-        sheet.add(EntryKind.MAINTENANCE, charge.maintenance, (leg, charge))
-        sheet.add(EntryKind.CLOSING_FEE, charge.fee, (leg, charge))
-        if isinstance(leg.holding, Position):
-            sheet.add(EntryKind.PNL, leg.pnl, leg)
-            sheet.add(EntryKind.POSITION_MARGIN, leg.initial, leg)
-            sheet.add(EntryKind.EXPOSURE, leg.value, leg)
-            sheet.add(EntryKind.OPTION_VALUE, leg.option_value, leg)
-    supports = "supports_after_holds" if rulebook.rules.ratio_deducts_holds else "supports"
-    risk = Risk(
-        available=sheet.figure(supports),
-        initial=sheet.figure("initial_margin"),
-        maintenance=sheet.figure("maintenance_margin"),
-        fees=sheet.figure("liquidation_fee"),
-    )
-    return Pool(
-        currency=currency,
-        isolated=None,
-        legs=tuple(legs),
-        requirements=tuple(charges),
-        fixed=risk.available - sheet.figure("floating_pnl"),
-        risk=risk,
-        ratio=risk.ratio,
-        status=status_of(risk, rulebook.rules),
-    )
-
-
-def _isolated_pool(leg: Leg, sheet: Sheet, rulebook: Rulebook) -> Pool:
-    position = leg.holding
-    assert isinstance(position, Position)
-    margin = isolated_margin(position, leg)
-    charges = requirements((leg,), rulebook.rules.requirement_step)
-    sheet.add(EntryKind.ISOLATED_MARGIN, margin, leg)
-    sheet.add(EntryKind.ISOLATED_PNL, leg.pnl, leg)
-    sheet.add(EntryKind.ISOLATED_EXPOSURE, leg.value, leg)
-    risk = Risk(
-        available=margin + leg.pnl,
-        initial=leg.initial,
-        maintenance=charges[0].maintenance,
-        fees=charges[0].fee,
-    )
-    return Pool(
-        currency=leg.currency,
-        isolated=position,
-        legs=(leg,),
-        requirements=tuple(charges),
-        fixed=margin,
-        risk=risk,
-        ratio=risk.ratio,
-        status=status_of(risk, rulebook.rules),
-    )
-
-
-def isolated_margin(position: Position, leg: Leg) -> Decimal:
-    """Margin of an isolated position: as given, else entry value / leverage.
-
-    Source: SPEC 4 "isolated: margin (default entry notional / leverage)".
-    """
-    return quotient(leg.entry_value, position.leverage) if position.margin is None else position.margin
-
-
-def _currency_figures(sheet: Sheet, pool: Pool, rulebook: Rulebook) -> CurrencyFigures:
+def _currency_figures(
+    currency: str, sheet: Sheet, pools: dict[str, Pool], marks: Marks, rulebook: Rulebook
+) -> CurrencyFigures:
     balance, floating = sheet.figure("balance"), sheet.figure("floating_pnl")
-    free = max(ZERO, sheet.figure("uncommitted"))
-    available = free
-    if rulebook.rules.available_balance == "without_gains" and floating > 0:
-        available = max(ZERO, sheet.figure("uncommitted_cash"))
+    whole = pools.get(ACCOUNT_POOL)
+    if whole is None:
+        pool = pools[currency]
+        free = max(ZERO, sheet.figure("uncommitted"))
+        available, ratio = free, pool.ratio
+        if rulebook.rules.available_balance == "without_gains" and floating > 0:
+            available = max(ZERO, sheet.figure("uncommitted_cash"))
+    else:
+        pool, ratio = whole, None
+        free = free_in(currency, whole, marks)
+        available = max(ZERO, min(free, balance - sheet.figure("holds")))
     equity, exposure = sheet.figure("equity"), sheet.figure("exposure")
     worth, cross_exposure = balance + floating, sheet.figure("cross_exposure")
     return CurrencyFigures(
@@ -301,10 +231,10 @@ def _currency_figures(sheet: Sheet, pool: Pool, rulebook: Rulebook) -> CurrencyF
         in_use=sheet.figure("in_use"),
         free_margin=free,
         available_balance=available,
-        initial_margin=pool.risk.initial,
-        maintenance_margin=pool.risk.maintenance,
-        liquidation_fee=pool.risk.fees,
-        margin_ratio=pool.ratio,
+        initial_margin=sheet.figure("initial_margin"),
+        maintenance_margin=sheet.figure("maintenance_margin"),
+        liquidation_fee=sheet.figure("liquidation_fee"),
+        margin_ratio=ratio,
         leverage=quotient(cross_exposure, worth) if worth > 0 else None,
         exposure=exposure,
         exposure_ratio=quotient(equity, exposure) if exposure else None,

@@ -20,7 +20,8 @@ from crossmargin.margin.line_texts import (
 from crossmargin.margin.liquidation_price import liquidation_price
 from crossmargin.margin.position_prices import bankruptcy_price, break_even_price
 from crossmargin.margin.sheet import Entry, EntryKind
-from crossmargin.margin.usd import account_figures, usd_price
+from crossmargin.margin.prices_usd import usd_price
+from crossmargin.margin.usd import account_figures
 
 __all__ = ["Explanation", "Line", "explain", "explainable"]
 

@@ -34,6 +34,9 @@ _TEXTS: dict[EntryKind, tuple[str, str, str]] = {
     _K.BOTS: ("lent to bots", "amount lent to trading bots", ""),
     _K.MAINTENANCE: ("maintenance margin", "position value x maintenance rate - deduction", "tier_group"),
     _K.CLOSING_FEE: ("closing fee", "position value x taker fee", "closing_fee"),
+    _K.COLLATERAL: ("collateral", "amount x USD price x collateral rate, slice by slice", "collateral_pnl"),
+    _K.BORROW_INITIAL: ("initial margin of the debt", "debt x USD price x initial rate of its tier", "borrowing"),
+    _K.BORROW_MAINTENANCE: ("maintenance of the debt", "debt x USD price x maintenance rate of its tier", "borrowing"),
     _K.EXPOSURE: ("position value", "", "position_value_at"),
     _K.ISOLATED_EXPOSURE: ("isolated position value", "", "position_value_at"),
 }

@@ -37,6 +37,9 @@ class EntryKind(IntEnum):
     CLOSING_FEE = 16
     EXPOSURE = 17
     ISOLATED_EXPOSURE = 18
+    COLLATERAL = 19
+    BORROW_INITIAL = 20
+    BORROW_MAINTENANCE = 21
 
 
 _K = EntryKind
@@ -62,7 +65,14 @@ FIGURES: dict[str, tuple[tuple[EntryKind, ...], tuple[EntryKind, ...]]] = {
     "uncommitted_cash": ((_K.BALANCE,), _IN_USE),
     "supports": ((_K.BALANCE, _K.PNL), ()),
     "supports_after_holds": ((_K.BALANCE, _K.PNL), _HOLDS),
-    "requires": ((_K.MAINTENANCE, _K.CLOSING_FEE), ()),
+    "requires": ((_K.MAINTENANCE, _K.CLOSING_FEE, _K.BORROW_MAINTENANCE), ()),
+    "holds": (_HOLDS, ()),
+    "spot_holds": ((_K.SPOT_HOLD,), ()),
+    "interest": ((_K.INTEREST,), ()),
+    # the account as one pool, in USD
+    "adjusted_equity": ((_K.COLLATERAL,), (_K.ORDER_FEE, _K.OPEN_LOSS)),
+    "account_initial": ((_K.POSITION_MARGIN, _K.ORDER_MARGIN, _K.NETTING, _K.ISOLATED_ORDER, _K.BORROW_INITIAL), ()),
+    "account_maintenance": ((_K.MAINTENANCE, _K.BORROW_MAINTENANCE), ()),
 }
 
 

@@ -4,14 +4,12 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from crossmargin.domain.arithmetic import ONE, ZERO, exact
-from crossmargin.domain.marks import Marks
-from crossmargin.margin.assess import Assessment
+from crossmargin.domain.arithmetic import ZERO, exact
+from crossmargin.margin.account_pool import ACCOUNT_POOL
+from crossmargin.margin.assess import NOTHING_REQUIRED, Assessment
+from crossmargin.margin.prices_usd import usd_price
 
-__all__ = ["AccountFigures", "account_figures", "usd_price"]
-
-_BRIDGES = ("USDT", "USDC", "BTC")
-
+__all__ = ["AccountFigures", "account_figures"]
 
 class AccountFigures(Struct, frozen=True, kw_only=True):
     """The whole account in USD; None with a reason where a price is missing or the mode has no such figure."""
@@ -23,35 +21,6 @@ class AccountFigures(Struct, frozen=True, kw_only=True):
     margin_ratio: Decimal | None
     status: str
     reasons: dict[str, str]
-
-
-@exact
-def usd_price(marks: Marks, currency: str) -> Decimal | None:
-    """USD price of a currency, None when no chain of prices reaches USD.
-
-    In this order: its USD price ([fx], or index X-USD), its USDT pair x USDT/USD, its USDC pair x USDC/USD, its BTC
-    pair x BTC/USD. A pair is looked up in the index, then in marks and last prices.
-
-    Source: SPEC 1 "total equity in USD".
-
-    >>> usd_price(Marks(fx={"USDT": Decimal("0.9997")}, index={"ETH-USDT": Decimal(3000)}), "ETH")
-    Decimal('2999.1000')
-    """
-    if currency == "USD":
-        return ONE
-    direct = marks.fx.get(currency) or marks.index.get(f"{currency}-USD")
-    if direct is not None:
-        return direct
-    for bridge in _BRIDGES:
-        pair = _pair(marks, currency, bridge) if currency != bridge else None
-        if pair is None:
-            continue
-        bridged = marks.fx.get(bridge) or marks.index.get(f"{bridge}-USD")
-        if bridged is None and bridge == "BTC":
-            bridged = usd_price(marks, "BTC") if _pair(marks, "BTC", "USDT") else None
-        if bridged is not None:
-            return pair * bridged
-    return None
 
 
 @exact
@@ -84,6 +53,19 @@ def account_figures(assessment: Assessment) -> AccountFigures:
         amounts = [(getattr(each, name), prices[currency]) for currency, each in assessment.currencies.items()]
         return sum((amount * price for amount, price in amounts if price is not None), ZERO)
 
+    whole = assessment.cross.get(ACCOUNT_POOL)
+    if whole is not None:
+        reasons.pop("account.adjusted_equity")
+        reasons["account.margin_ratio"] = NOTHING_REQUIRED
+        return AccountFigures(
+            total_equity_usd=in_usd("equity"),
+            adjusted_equity=whole.risk.available,
+            initial_margin_usd=whole.risk.initial,
+            maintenance_margin_usd=whole.risk.maintenance,
+            margin_ratio=whole.ratio,
+            status=assessment.status,
+            reasons={name: why for name, why in reasons.items() if name != "account.margin_ratio" or not whole.ratio},
+        )
     return AccountFigures(
         total_equity_usd=in_usd("equity"),
         adjusted_equity=None,
@@ -93,8 +75,3 @@ def account_figures(assessment: Assessment) -> AccountFigures:
         status=assessment.status,
         reasons=reasons,
     )
-
-
-def _pair(marks: Marks, currency: str, quote: str) -> Decimal | None:
-    name = f"{currency}-{quote}"
-    return marks.index.get(name) or marks.mark.get(name) or marks.last.get(name)

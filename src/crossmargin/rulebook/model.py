@@ -12,6 +12,7 @@ from msgspec import Struct
 from crossmargin.domain.account import MarginMode
 from crossmargin.domain.instrument import Instrument
 from crossmargin.errors import MissingDataError
+from crossmargin.rulebook.collateral import Collateral
 from crossmargin.rulebook.rules import Rules
 from crossmargin.rulebook.tiers import TierTable
 
@@ -73,6 +74,7 @@ class Rulebook(Struct, frozen=True, kw_only=True, dict=True):
         instruments: Known instruments, by venue id.
         templates: Patterns of instruments listed alike.
         tiers: Tier tables by kind, family and margin mode; tables of one instrument are keyed by its id.
+        collateral: How each currency counts as collateral, in account pools.
         evidence: How sure each rule is: S solid, D documented, O observed, 3 third party, R unconfirmed.
         refusal_codes: The venue's own error codes, by reason.
         venue_fields: The venue's names of our figures: currency, position, account.
@@ -89,6 +91,7 @@ class Rulebook(Struct, frozen=True, kw_only=True, dict=True):
     instruments: dict[str, Instrument] = {}
     templates: tuple[Template, ...] = ()
     tiers: dict[TierKey, TierTable] = {}
+    collateral: dict[str, Collateral] = {}
     evidence: dict[str, str] = {}
     refusal_codes: dict[str, str] = {}
     venue_fields: dict[str, dict[str, str]] = {}

@@ -36,6 +36,7 @@ class Rules(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         position_modes: Position modes offered.
         pool_scope: What shares collateral: each currency for itself, or the whole account valued in USD.
         collateral_pnl: Account pools: whether unrealised PnL is discounted like the coins, or counts in full.
+        borrowing: Account pools: whether what a currency owes needs margin of its own.
         initial_margin: Named formula: value / leverage, or a rate of the tier (scaled by open interest).
         requirement_step: Requirements are rounded up to this step; absent: exact.
         orders_hold: Whether resting orders hold margin at all.
@@ -73,6 +74,7 @@ class Rules(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     position_modes: tuple[PositionMode, ...]
     pool_scope: Literal["currency", "account"] = "currency"
     collateral_pnl: Literal["discounted", "in_full"] = "discounted"
+    borrowing: Literal["margined", "free"] = "free"
     initial_margin: Literal["leverage", "rate", "rate_by_open_interest"] = "leverage"
     requirement_step: Positive | None = None
     orders_hold: bool = True
