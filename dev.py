@@ -207,9 +207,7 @@ def check(args: list[str]) -> int:
 def passes(name: str, command: list[str]) -> bool:
     """Run one tool of the environment, print its line, and its output only if it failed."""
     started = time.perf_counter()
-    done = subprocess.run(
-        [str(BIN / command[0]), *command[1:]], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([str(BIN / command[0]), *command[1:]], cwd=ROOT, capture_output=True, text=True, check=False)
     verdict = "failed" if done.returncode else "ok"
     print(f"{name:<20} {verdict:<6} {time.perf_counter() - started:6.1f} s", flush=True)
     if done.returncode:
@@ -230,9 +228,7 @@ def bench(args: list[str]) -> int:
     rows: list[object] = []
     for name in names:
         command = [str(PYTHON), str(ROOT / "bench" / f"{name}.py"), *options]
-        done = subprocess.run(
-            command, cwd=ROOT, stdout=subprocess.PIPE if "--json" in options else None, check=False
-        )
+        done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE if "--json" in options else None, check=False)
         if done.returncode:
             say(f"bench {name} failed with status {done.returncode}")
             return 1

@@ -33,9 +33,7 @@ def pins(lock: Path) -> dict[str, set[str]]:
     """Locked versions by name; a name may have several, one for each range of Pythons."""
     found: dict[str, set[str]] = {}
     for requirement, _ in entries(lock):
-        found.setdefault(canonicalize_name(requirement.name), set()).add(
-            str(requirement.specifier).removeprefix("==")
-        )
+        found.setdefault(canonicalize_name(requirement.name), set()).add(str(requirement.specifier).removeprefix("=="))
     return found
 
 
@@ -131,9 +129,7 @@ def test_dev_imports_only_the_standard_library() -> None:
 
 def test_dev_help_works_without_site_packages() -> None:
     """Its help names every verb, on a Python with nothing installed."""
-    done = subprocess.run(
-        [sys.executable, "-I", "-S", str(DEV), "--help"], capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-I", "-S", str(DEV), "--help"], capture_output=True, text=True, check=True)
     for verb in ("demo", "test", "check", "bench", "sim", "lock"):
         assert f"dev.py {verb}" in done.stdout
 
@@ -159,9 +155,7 @@ def test_the_test_environment_serves_the_demo_but_not_the_reverse(dev: ModuleTyp
     assert not dev.is_ready("test")
 
 
-@pytest.mark.parametrize(
-    "edit", [("locks/demo.txt", "\n# edited"), ("pyproject.toml", "\n[project.urls]\na = 'b'")]
-)
+@pytest.mark.parametrize("edit", [("locks/demo.txt", "\n# edited"), ("pyproject.toml", "\n[project.urls]\na = 'b'")])
 def test_a_changed_lock_or_project_is_installed_again(dev: ModuleType, edit: tuple[str, str]) -> None:
     """The stamp remembers what was installed; what was built stays and is brought up to date."""
     finish(dev, "demo")
@@ -189,9 +183,7 @@ def test_another_python_or_place_makes_the_environment_anew(
     assert not dev.is_sound()
 
 
-def test_sim_says_when_there_is_nothing_to_simulate(
-    dev: ModuleType, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_sim_says_when_there_is_nothing_to_simulate(dev: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
     """Before the engine exists, `sim` says so in one line and exits with 2."""
     assert dev.main(["sim", "--seed", "1"]) == 2
     assert capsys.readouterr().err.count("\n") == 1

@@ -66,13 +66,9 @@ def hidden_inputs(module: ast.Module) -> Iterator[str]:
                 found = [name.name for name in names if name.name.partition(".")[0] in IMPURE_MODULES]
             case ast.ImportFrom(module=str(source), names=names, level=0):
                 whole = [source] if source.partition(".")[0] in IMPURE_MODULES else []
-                found = whole or [
-                    f"{source}.{n.name}" for n in names if (source, n.name) in ENVIRONMENT_READS
-                ]
+                found = whole or [f"{source}.{n.name}" for n in names if (source, n.name) in ENVIRONMENT_READS]
             case ast.Attribute(value=ast.Name(id=owner) | ast.Attribute(attr=owner), attr=attribute):
-                found = (
-                    [f"{owner}.{attribute}"] if (owner, attribute) in CLOCK_READS | ENVIRONMENT_READS else []
-                )
+                found = [f"{owner}.{attribute}"] if (owner, attribute) in CLOCK_READS | ENVIRONMENT_READS else []
             case _:
                 found = []
         yield from (f"{getattr(node, 'lineno', 0)}: {name}" for name in found)
@@ -130,9 +126,7 @@ def overlong(text: str) -> list[str]:
 def leftovers(text: str) -> list[str]:
     """What is left for later is an issue, not a comment."""
     words = re.compile(r"\b(FIX" + r"ME|TO" + r"DO|X" + r"XX)\b")
-    return [
-        f"{number}: {line.strip()}" for number, line in enumerate(text.splitlines(), 1) if words.search(line)
-    ]
+    return [f"{number}: {line.strip()}" for number, line in enumerate(text.splitlines(), 1) if words.search(line)]
 
 
 def unproven_venue(text: str) -> list[str]:
@@ -185,9 +179,7 @@ def layer_of(path: Path) -> str:
 def objections(paths: Iterable[Path], rule: Callable[[str], Iterable[str]]) -> list[str]:
     """What a rule over text objects to, with the place."""
     return [
-        f"{path.relative_to(ROOT)}:{problem}"
-        for path in paths
-        for problem in rule(path.read_text(encoding="utf-8"))
+        f"{path.relative_to(ROOT)}:{problem}" for path in paths for problem in rule(path.read_text(encoding="utf-8"))
     ]
 
 
@@ -242,9 +234,7 @@ def test_no_module_is_overlong() -> None:
 def test_nothing_is_left_for_later() -> None:
     """In code, tests and docs."""
     folders = [ROOT / name for name in ("src", "tests", "bench", "docs", "examples")]
-    paths = [
-        path for folder in folders for kind in ("py", "md", "toml") for path in folder.rglob(f"*.{kind}")
-    ]
+    paths = [path for folder in folders for kind in ("py", "md", "toml") for path in folder.rglob(f"*.{kind}")]
     assert objections([*sorted(paths), ROOT / "dev.py", ROOT / "README.md"], leftovers) == []
 
 

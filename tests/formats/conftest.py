@@ -19,9 +19,7 @@ PLAIN: dict[str, Any] = {
             "leverage": "10",
         }
     ],
-    "orders": [
-        {"instrument": "ETH-USDT-SWAP", "side": "buy", "contracts": "2", "price": "2900", "leverage": "5"}
-    ],
+    "orders": [{"instrument": "ETH-USDT-SWAP", "side": "buy", "contracts": "2", "price": "2900", "leverage": "5"}],
     "marks": {"BTC-USDT-SWAP": "95000", "ETH-USDT-SWAP": "3000"},
 }
 

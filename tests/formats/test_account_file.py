@@ -229,9 +229,7 @@ def test_inverse_sizes_are_mirrored(plain: Document) -> None:
     """An inverse contract's face is in quote currency, so the quote size needs no price."""
     inverse = plain | {"venue": "okx", "orders": [], "instruments": {"BTC-USD-SWAP": INVERSE}}
     for changes, contracts in (({"quote_size": "5000"}, 50), ({"base_size": "0.5"}, 450)):
-        book = build_book(
-            position(inverse, instrument="BTC-USD-SWAP", contracts=None, **changes), "book.toml"
-        )
+        book = build_book(position(inverse, instrument="BTC-USD-SWAP", contracts=None, **changes), "book.toml")
         assert book.account.positions[0].contracts == contracts
         assert book.assumptions == ()
 
@@ -240,9 +238,7 @@ def test_a_money_size_needs_a_price(plain: Document) -> None:
     """A market order in quote currency cannot become contracts of a linear instrument."""
     changed = order(plain, type="market", price=None, contracts=None, quote_size="100")
 
-    assert (
-        refused(changed) == "orders[0].quote_size: needs a price to become contracts: give contracts instead"
-    )
+    assert refused(changed) == "orders[0].quote_size: needs a price to become contracts: give contracts instead"
 
 
 # ---------------------------------------------------------------- spot-margin positions
@@ -479,8 +475,7 @@ def test_ten_thousand_positions_are_read_fast(tmp_path: Path, ending: str) -> No
         "toml": lambda: (
             "venue = 'textbook'\n"
             + "\n".join(
-                "[[positions]]\n" + "\n".join(f'{key} = "{value}"' for key, value in each.items())
-                for each in positions
+                "[[positions]]\n" + "\n".join(f'{key} = "{value}"' for key, value in each.items()) for each in positions
             )
         ),
     }

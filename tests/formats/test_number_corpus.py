@@ -47,8 +47,7 @@ FIELDS: dict[str, tuple[str, dict[str, str], Figure]] = {
         {
             "toml": "venue = 'textbook'\n[[orders]]\ninstrument = 'BTC-USDT-SWAP'\nside = 'buy'\n"
             "contracts = '1'\nprice = {}",
-            "yaml": "venue: textbook\norders:\n- instrument: BTC-USDT-SWAP\n  side: buy\n  contracts: '1'\n"
-            "  price: {}",
+            "yaml": "venue: textbook\norders:\n- instrument: BTC-USDT-SWAP\n  side: buy\n  contracts: '1'\n  price: {}",
             "json": '{{"venue": "textbook", "orders": [{{"instrument": "BTC-USDT-SWAP", "side": "buy", '
             '"contracts": "1", "price": {}}}]}}',
         },
@@ -125,9 +124,7 @@ def test_no_number_is_refused(tmp_path: Path, kind: str, ending: str, text: str)
 @pytest.mark.parametrize(("text", "value"), ACCEPTED.items())
 @pytest.mark.parametrize("ending", FORMATS)
 @pytest.mark.parametrize("kind", FIELDS)
-def test_a_number_is_read_to_the_last_digit(
-    tmp_path: Path, kind: str, ending: str, text: str, value: str
-) -> None:
+def test_a_number_is_read_to_the_last_digit(tmp_path: Path, kind: str, ending: str, text: str, value: str) -> None:
     """Exactly, or refused where its sign is out of the field's bounds."""
     _, around, figure = FIELDS[kind]
     path = tmp_path / f"account.{ending}"
@@ -143,9 +140,7 @@ def test_a_number_is_read_to_the_last_digit(
     assert not found.is_signed() or found < 0
 
 
-@pytest.mark.parametrize(
-    ("ending", "token"), [(ending, each) for ending, all in BARE.items() for each in all]
-)
+@pytest.mark.parametrize(("ending", "token"), [(ending, each) for ending, all in BARE.items() for each in all])
 @pytest.mark.parametrize("kind", FIELDS)
 def test_bare_tokens_that_are_no_numbers(tmp_path: Path, kind: str, ending: str, token: str) -> None:
     """Refused by the field that they stand in."""

@@ -216,6 +216,8 @@ def _in_our_words(problem: str, value: Any, shape: Any) -> str:  # noqa: ANN401 
         return f"the key {missing[1]!r} is missing"
     if problem.startswith("Invalid enum value"):
         return f"{shown(value)} is not one of {', '.join(_choices(shape))}"
+    if problem.startswith("Invalid RFC3339"):
+        return f"{shown(value)} is not a day or time: write 2026-09-01 or 2026-09-01T00:00:00Z"
     expected = re.fullmatch(r"Expected `([^`]*)`, got `[^`]*`", problem)
     if expected:
         words = [_WORDS.get(each, each) for each in expected[1].split(" | ") if each != "null"]

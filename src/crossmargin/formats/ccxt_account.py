@@ -91,11 +91,11 @@ class Assembly:
         name = self.listing.place(each.symbol, each.contract_size, each.info, where)
         self._mark(each, name, where)
         entry = {"instrument": name, "side": each.side, "margin_mode": each.margin_mode}
-        entry["contracts"] = str(each.contracts)
+        entry["contracts"] = plain(each.contracts)
         price = self._text(f"{where}.entryPrice", each.entry_price, each.info, "avgPx", "entryPrice")
         if price is None:
             raise self._wrong(f"{where}.entryPrice", "null: the position's average open price is not known")
-        entry["entry_price"] = str(price)
+        entry["entry_price"] = plain(price)
         leverage = self._leverage(each, where)
         if leverage is not None:
             entry["leverage"] = plain(leverage)
@@ -104,7 +104,7 @@ class Assembly:
         if each.margin_mode == MarginMode.ISOLATED:
             margin = self._isolated_margin(each, where)
             settled.append((f"{where}.margin", margin))
-            entry["margin"] = str(margin)
+            entry["margin"] = plain(margin)
         return entry
 
     def _text(self, field: str, unified: Decimal | None, info: dict[str, Any] | None, *keys: str) -> Decimal | None:
@@ -227,10 +227,10 @@ class Assembly:
                 raise self._wrong("balance", problem)
         held = {currency: found for currency, found in cash.items() if found[0]}
         self.notes += [f"balances.{key} = {plain(amount)}: {place}" for key, (amount, place) in held.items()]
-        return {currency: str(amount) for currency, (amount, _) in held.items()}
+        return {currency: plain(amount) for currency, (amount, _) in held.items()}
 
     def _texts(self, prices: dict[str, Decimal]) -> dict[str, str]:
-        return {name: str(price) for name, price in prices.items()}
+        return {name: plain(price) for name, price in prices.items()}
 
 
 def _flat(each: SavedPosition) -> bool:

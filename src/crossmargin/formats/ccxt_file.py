@@ -60,7 +60,7 @@ def read_ccxt(saved: str | Mapping[str, Any], *, venue: str | None = None, sourc
     >>> wallet = {"info": {"data": [{"details": [{"ccy": "USDT", "cashBal": "500.25"}]}]}}
     >>> book = read_ccxt({"venue": "okx", "balance": wallet, "positions": [position]})
     >>> book.account.balances["USDT"], book.account.positions[0].contracts, book.marks.mark["BTC-USDT-SWAP"]
-    (Decimal('500.25'), Decimal('2.0'), Decimal('95000.5'))
+    (Decimal('500.25'), Decimal('2'), Decimal('95000.5'))
     """
     raw, sources = _pieces(saved, source)
     if venue is not None and raw.setdefault("venue", venue) != venue:

@@ -3,8 +3,8 @@
 from decimal import Decimal
 from typing import Any
 
-from crossmargin.domain.account import MarginMode, OrderType, Side
-from crossmargin.domain.arithmetic import ZERO
+from crossmargin.domain.account import MarginMode, OrderSide, OrderType, Side
+from crossmargin.domain.arithmetic import ZERO, plain
 from crossmargin.domain.numbers import shown
 from crossmargin.errors import InputError
 from crossmargin.formats.ccxt_shape import SavedOrder, text_in
@@ -59,16 +59,17 @@ def order_entry(order: SavedOrder, where: str, source: str) -> dict[str, Any]:
         InputError: a type, time in force or amount that is missing or not known.
     """
     kind = _kind(order, where, source)
-    entry: dict[str, Any] = {"side": order.side, "state": "live", "type": kind.value}
+    side = _chosen(order.side, {each.value: each.value for each in OrderSide}, f"{where}.side", source)
+    entry: dict[str, Any] = {"side": side, "state": "live", "type": kind.value}
     entry["time_in_force"] = _chosen(order.time_in_force or "GTC", _TIMES, f"{where}.timeInForce", source)
     entry["reduce_only"] = bool(order.reduce_only)
     if order.amount is None:
         raise InputError(source, f"{where}.amount", "null: the size of the order is not known")
-    entry["contracts"], entry["filled"] = str(order.amount), str(_filled(order, order.amount))
+    entry["contracts"], entry["filled"] = plain(order.amount), plain(_filled(order, order.amount))
     if order.id:
         entry["id"] = order.id
     if order.price is not None and order.price > 0 and kind is not OrderType.MARKET:  # -1: at the market
-        entry["price"] = str(order.price)
+        entry["price"] = plain(order.price)
     _, leverage = text_in(order.info, "lever")
     if leverage:
         entry["leverage"] = leverage
@@ -104,6 +105,6 @@ def _triggers(order: SavedOrder, kind: OrderType) -> dict[str, Any]:
     stop, take = order.stop_loss_price, order.take_profit_price
     if kind in (OrderType.LIMIT, OrderType.MARKET, OrderType.POST_ONLY):
         attached = {"stop_loss": stop, "take_profit": take}
-        return {key: {"trigger_price": str(price)} for key, price in attached.items() if price}
+        return {key: {"trigger_price": plain(price)} for key, price in attached.items() if price}
     trigger = order.trigger_price or stop or take
-    return {"trigger_price": str(trigger)} if trigger else {}
+    return {"trigger_price": plain(trigger)} if trigger else {}

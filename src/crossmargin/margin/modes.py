@@ -3,9 +3,11 @@
 import msgspec
 
 from crossmargin.domain.account import Account, MarginMode, Position
-from crossmargin.domain.arithmetic import ZERO, exact, quotient
+from crossmargin.domain.arithmetic import exact, quotient
 from crossmargin.domain.instrument import Kind
 from crossmargin.domain.marks import Marks
+from crossmargin.errors import UnsupportedError
+from crossmargin.margin.assess import isolated_margin
 from crossmargin.margin.legs import position_leg
 from crossmargin.rulebook.model import Rulebook
 
@@ -22,7 +24,10 @@ def in_mode(account: Account, mode: MarginMode, marks: Marks, rulebook: Rulebook
 
     Source: SPEC 1, worked example 5; research/venues.md 1.1 (isolated margin leaves the balance).
     """
+    held = {(each.instrument, each.side): each.margin_mode for each in account.positions if each.margin_mode == mode}
     for position in account.positions:
+        if position.margin_mode != mode and (position.instrument, position.side) in held:
+            raise UnsupportedError(f"{position.instrument} is held {position.side} in both modes: they cannot be merged")
         if rulebook.instrument(position.instrument).kind != Kind.OPTION:
             account = switched(account, position, mode, marks, rulebook)
     orders = tuple(msgspec.structs.replace(order, margin_mode=mode) for order in account.orders)
@@ -38,8 +43,9 @@ def switched(account: Account, position: Position, mode: MarginMode, marks: Mark
     if position.margin_mode is mode:
         return account
     leg = position_leg(position, marks, rulebook)
-    margin = quotient(leg.entry_value, position.leverage) if mode == MarginMode.ISOLATED else None
-    change = -margin if margin is not None else (position.margin or ZERO)
+    taken = quotient(leg.entry_value, position.leverage)
+    margin = taken if mode == MarginMode.ISOLATED else None
+    change = -taken if margin is not None else isolated_margin(position, leg)
     moved = msgspec.structs.replace(position, margin_mode=mode, margin=margin)
     return msgspec.structs.replace(
         account,

@@ -1,0 +1,197 @@
+"""The JSON Schema of the account file, made from the Structs that read it; a test keeps the stored copy so.
+
+``python -m crossmargin.formats.schema`` writes the stored copy again.
+"""
+
+import inspect
+import json
+import re
+from enum import Enum
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin
+
+import msgspec
+from msgspec import Struct
+
+from crossmargin.domain.account import Account, AttachedStop, Order, Position
+from crossmargin.domain.documents import Moment
+from crossmargin.domain.instrument import Instrument
+from crossmargin.domain.marks import Marks
+from crossmargin.domain.numbers import Amount, NonNegative, Positive
+from crossmargin.formats.account_shape import (
+    AccountFile,
+    CollateralEntry,
+    CurrencyEntry,
+    InstrumentEntry,
+    OrderEntry,
+    PositionEntry,
+    StopEntry,
+    TierEntry,
+    TrailingEntry,
+)
+from crossmargin.rulebook.tiers import Tier
+
+__all__ = ["account_schema", "written"]
+
+FILE = "schema/account-file.schema.json"
+
+_END = r"$(?!\n)"  # Python's $ would let a line end pass
+_DIGITS = r"(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]{1,2})?" + _END
+
+
+def _number(text: str, pattern: str, **bounds: int) -> dict[str, Any]:
+    quoted = {"type": "string", "pattern": pattern, "maxLength": 60}
+    return {
+        "description": f"{text}, quoted or not; read exactly as written.",
+        "anyOf": [quoted, {"type": "number", **bounds}],
+    }
+
+
+_SCALARS: dict[type, dict[str, Any]] = {
+    Amount: _number("A number", f"^-?{_DIGITS}"),
+    NonNegative: _number("A number, zero or more", f"^{_DIGITS}", minimum=0),
+    Positive: _number("A number above zero", f"^(?=[0.]*[1-9]){_DIGITS}", exclusiveMinimum=0),
+    Moment: {
+        "description": "A day (its first second) or a time; without zone it is UTC.",
+        "type": "string",
+        "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ].+)?" + _END,
+    },
+}
+_PLAIN = {str: "string", bool: "boolean", type(None): "null"}
+
+_SAME_NAMES: dict[type[Struct], tuple[type[Struct], ...]] = {
+    # the Structs of the domain explain the keys that they share with the file
+    AccountFile: (Account, Marks),
+    PositionEntry: (Position,),
+    OrderEntry: (Order,),
+    InstrumentEntry: (Instrument,),
+    StopEntry: (AttachedStop,),
+    TierEntry: (Tier,),
+}
+_OWN_NAMES: dict[type[Struct], dict[str, str]] = {
+    AccountFile: {
+        "venue": "Rule set; `crossmargin venues` lists them.",
+        "rules": "Rules replaced for this file alone, by key of the rulebook.",
+        "liabilities": "Borrowed amounts per currency (multi-currency mode).",
+        "collateral": "Which assets count as collateral, and how much of them (multi-currency mode).",
+        "currencies": "Settings per currency.",
+        "marks": "Price used for risk, by venue id or unified name.",
+        "instruments": "Instruments defined or overridden in part for this file alone, by venue id.",
+    },
+    PositionEntry: {
+        "instrument": "The venue's id, or the unified name, for example BTC/USDT:USDT.",
+        "base_size": "Size in base currency, in place of contracts; exactly one size is given.",
+        "quote_size": "Size in quote currency at entry, in place of contracts; exactly one size is given.",
+        "liability_currency": "Spot-margin only: the currency borrowed (quote if long, base if short).",
+    },
+    OrderEntry: {
+        "instrument": "The venue's id, or the unified name, for example BTC/USDT:USDT.",
+        "base_size": "Size in base currency, in place of contracts; exactly one size is given.",
+        "quote_size": "Size in quote currency at its price, in place of contracts; only one is given.",
+    },
+    InstrumentEntry: {
+        "contract_value_currency": "Checked if given: base currency if linear, quote currency if inverse.",
+        "tiers": "Maintenance tiers in ascending order; they replace the rulebook's.",
+    },
+    TierEntry: {
+        "unit": "What up_to counts; all tiers of one margin mode have the same.",
+        "margin_mode": "The margin mode that the tier holds for; both where absent.",
+    },
+    TrailingEntry: {
+        "percent": "Distance as a fraction, 0.05 for 5 %; or give distance.",
+        "distance": "Distance in quote currency; or give percent.",
+        "on": "What it trails: last price, mark price or account equity.",
+    },
+    CurrencyEntry: {"quantum": "Smallest amount that can move."},
+    CollateralEntry: {
+        "enabled": "Whether the asset counts as collateral.",
+        "tiers": "Haircut tiers of the asset, in ascending order.",
+    },
+}
+
+
+def account_schema() -> dict[str, Any]:
+    """The JSON Schema (draft 2020-12) of the account file, as it reads in JSON."""
+    definitions: dict[str, Any] = {}
+    _of(AccountFile, definitions)
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "crossmargin account file",
+        **definitions.pop(AccountFile.__name__),
+        "$defs": definitions,
+    }
+
+
+def written() -> str:
+    """The stored copy's text."""
+    return resources.files("crossmargin.formats").joinpath(FILE).read_text("utf-8")
+
+
+def _of(shape: Any, definitions: dict[str, Any]) -> dict[str, Any]:  # noqa: ANN401 - any type
+    """Schema of one type; Structs and numbers are put among the definitions and referred to."""
+    arguments = get_args(shape)
+    if shape in _PLAIN:
+        return {"type": _PLAIN[shape]}
+    if get_origin(shape) is Literal:
+        return {"enum": list(arguments)}
+    if get_origin(shape) is dict:
+        return {"type": "object", "additionalProperties": _of(arguments[1], definitions)}
+    if get_origin(shape) is tuple:
+        return {"type": "array", "items": _of(arguments[0], definitions)}
+    if arguments:
+        return {"anyOf": [_of(each, definitions) for each in arguments]}
+    return _named(shape, definitions)
+
+
+def _named(shape: type, definitions: dict[str, Any]) -> dict[str, Any]:
+    if issubclass(shape, Enum):
+        return {"enum": [each.value for each in shape]}
+    if shape.__name__ not in definitions:
+        definitions[shape.__name__] = _SCALARS.get(shape)
+        if issubclass(shape, Struct):
+            definitions[shape.__name__] = _struct(shape, definitions)
+    return {"$ref": f"#/$defs/{shape.__name__}"}
+
+
+def _struct(shape: type[Struct], definitions: dict[str, Any]) -> dict[str, Any]:
+    fields = msgspec.structs.fields(shape)
+    texts = _descriptions(shape)
+    properties = {
+        each.encode_name: {"description": texts[each.name], **_default(each), **_of(each.type, definitions)}
+        for each in fields
+    }
+    summary = (inspect.getdoc(shape) or "").partition("\n")[0].replace("`", "")
+    found: dict[str, Any] = {"description": summary, "type": "object", "properties": properties}
+    required = [each.encode_name for each in fields if each.required]
+    if required:
+        found["required"] = required
+    return found | {"additionalProperties": False}
+
+
+def _default(field: msgspec.structs.FieldInfo) -> dict[str, Any]:
+    if field.default in (msgspec.NODEFAULT, None, ""):
+        return {}
+    value = field.default
+    if isinstance(value, Amount):
+        return {"default": str(value)}
+    return {"default": [] if value == () else msgspec.to_builtins(value)}
+
+
+def _descriptions(shape: type[Struct]) -> dict[str, str]:
+    texts: dict[str, str] = {}
+    for explained in _SAME_NAMES.get(shape, ()):
+        texts |= _attributes(inspect.getdoc(explained) or "")
+    return texts | _OWN_NAMES.get(shape, {})
+
+
+def _attributes(doc: str) -> dict[str, str]:
+    """What the Attributes section of a docstring says of each name."""
+    section = doc.partition("Attributes:\n")[2]
+    found = re.findall(r"^    (\w+): (.*(?:\n {8}.*)*)", section, re.MULTILINE)
+    return {name: " ".join(text.split()).replace("`", "") for name, text in found}
+
+
+if __name__ == "__main__":
+    text = json.dumps(account_schema(), indent=2) + "\n"
+    Path(__file__).with_name("schema").joinpath("account-file.schema.json").write_text(text, "utf-8")
