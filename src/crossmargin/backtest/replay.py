@@ -14,10 +14,10 @@ from crossmargin.domain.account import Account, MarginMode, OrderState, Position
 from crossmargin.domain.arithmetic import exact, plain
 from crossmargin.domain.marks import Marks
 from crossmargin.errors import MissingDataError
-from crossmargin.margin.assess import isolated_margin
 from crossmargin.margin.legs import position_leg
 from crossmargin.margin.modes import in_mode
 from crossmargin.margin.pool import Status
+from crossmargin.margin.pools import isolated_margin
 from crossmargin.margin.valuation import held_in
 from crossmargin.rulebook.model import Rulebook
 

@@ -23,7 +23,7 @@ from crossmargin.domain.documents import (
 )
 from crossmargin.domain.instrument import ContractType, Kind, OptionType
 from crossmargin.domain.numbers import Amount, NonNegative, Positive
-from crossmargin.rulebook.load import TierRow
+from crossmargin.rulebook.load import CollateralEntry, TierRow
 
 __all__ = [
     "AccountFile",
@@ -140,18 +140,11 @@ class CurrencyEntry(Struct, forbid_unknown_fields=True, kw_only=True):
     quantum: Positive
 
 
-class CollateralEntry(Struct, forbid_unknown_fields=True, kw_only=True):
-    """One `[collateral.X]` table (multi-currency mode)."""
-
-    enabled: bool = True
-    tiers: tuple[dict[str, NonNegative], ...] = ()
-
-
 class AccountFile(Struct, forbid_unknown_fields=True, kw_only=True):
     """The whole file."""
 
     venue: str
-    account_mode: AccountMode = AccountMode.SINGLE_CURRENCY
+    account_mode: AccountMode | None = None
     as_of: Moment | None = None
     position_mode: PositionMode = PositionMode.ONE_WAY
     rules: dict[str, str] = {}
@@ -169,6 +162,7 @@ class AccountFile(Struct, forbid_unknown_fields=True, kw_only=True):
     last: dict[str, Positive] = {}
     forward: dict[str, Positive] = {}
     funding_rate: dict[str, Amount] = {}
+    open_interest: dict[str, NonNegative] = {}
     volatility: dict[str, NonNegative] = {}
     betas: dict[str, Amount] = {}
     instruments: dict[str, InstrumentEntry] = {}

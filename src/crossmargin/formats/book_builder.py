@@ -11,7 +11,6 @@ from msgspec import Struct
 
 from crossmargin.domain.account import (
     Account,
-    AccountMode,
     AttachedStop,
     MarginMode,
     Order,
@@ -36,7 +35,7 @@ from crossmargin.formats.account_shape import (
     StopEntry,
     TrailingEntry,
 )
-from crossmargin.rulebook.load import load, tier_table
+from crossmargin.rulebook.load import CollateralEntry, collateral, load, tier_table
 from crossmargin.rulebook.model import Rulebook, TierKey
 
 __all__ = ["Book", "BookBuilder"]
@@ -75,13 +74,13 @@ class BookBuilder:
     def book(self) -> Book:
         """Check what the fields say together and build the book."""
         entry = self.entry
-        if entry.account_mode is AccountMode.SINGLE_CURRENCY and entry.liabilities:
+        if self.rulebook.rules.pool_scope == "currency" and entry.liabilities:
             raise self.wrong("liabilities", "single-currency mode has none outside spot-margin positions")
         account = Account(
-            balances=self._amounts("balances", entry.balances),
+            balances=self._net_balances(),
             positions=tuple(self._position(index, each) for index, each in enumerate(entry.positions)),
             orders=tuple(self._order(index, each) for index, each in enumerate(entry.orders)),
-            account_mode=entry.account_mode,
+            account_mode=entry.account_mode or self.rulebook.rules.account_modes[0],
             position_mode=entry.position_mode,
             interest=self._amounts("interest", entry.interest),
             bot_frozen=self._amounts("bot_frozen", entry.bot_frozen),
@@ -101,7 +100,7 @@ class BookBuilder:
         entry = self.entry
         on = entry.as_of
         try:
-            rulebook = load(entry.venue, None if on is None else on.date())
+            rulebook = load(entry.venue, None if on is None else on.date(), entry.account_mode)
         except RulebookError as error:
             raise self.wrong(error.key, f"{shown(entry.venue)}: {error.problem}") from None
         if entry.rules:
@@ -111,7 +110,33 @@ class BookBuilder:
             instrument = self._instrument(rulebook, name, given)
             instruments.append(instrument)
             tiers.update(self._tiers(rulebook, instrument, given))
-        return rulebook.with_instruments(instruments, tiers) if instruments else rulebook
+        for currency, terms in entry.collateral.items():
+            tiers.update(self._loan_tiers(rulebook, currency, terms))
+        rulebook = self._with_collateral(rulebook)
+        return rulebook.with_instruments(instruments, tiers) if instruments or tiers else rulebook
+
+    def _with_collateral(self, rulebook: Rulebook) -> Rulebook:
+        """The file's own slices, or the rulebook's with a coin switched off."""
+        curves = dict(rulebook.collateral)
+        for currency, given in self.entry.collateral.items():
+            known = curves.get(currency)
+            try:
+                built = collateral(given)
+            except ValueError as error:
+                raise self.wrong(f"collateral.{currency}", str(error)) from None
+            if not given.tiers and known is not None:
+                built = msgspec.structs.replace(known, enabled=given.enabled)
+            curves[currency] = built
+        return msgspec.structs.replace(rulebook, collateral=curves)
+
+    def _loan_tiers(self, rulebook: Rulebook, currency: str, given: CollateralEntry) -> dict[TierKey, Any]:
+        if not given.loan_tiers:
+            return {}
+        try:
+            table = tier_table(given.loan_tiers, rulebook.rules, "borrowed", source=self.source)
+        except ValueError as error:
+            raise self.wrong(f"collateral.{currency}.loan_tiers", str(error)) from None
+        return {("borrow", currency, MarginMode.CROSS): table}
 
     def _with_rules(self, rulebook: Rulebook) -> Rulebook:
         whole = msgspec.to_builtins(rulebook.rules, enc_hook=str) | self.entry.rules
@@ -357,6 +382,13 @@ class BookBuilder:
                 both = f"{plain(before)} and {plain(each.leverage)}"
                 raise self.wrong("leverage", f"{each.instrument} has one cross leverage, found {both}")
 
+    def _net_balances(self) -> dict[str, Decimal]:
+        """Balances less what is owed: a liability of the account is a negative balance."""
+        net = self._amounts("balances", self.entry.balances)
+        for currency, owed in self._amounts("liabilities", self.entry.liabilities).items():
+            net[currency] = net.get(currency, ZERO) - owed
+        return net
+
     def _amounts(self, field: str, given: dict[str, Any]) -> dict[str, Decimal]:
         for currency in given:
             if not currency or not currency.isascii() or not currency.isalnum():
@@ -372,6 +404,7 @@ class BookBuilder:
             last=self._by_instrument("last", entry.last),
             forward=_decimals(entry.forward),
             funding_rate=self._by_instrument("funding_rate", entry.funding_rate),
+            open_interest=self._by_instrument("open_interest", entry.open_interest),
             volatility=_decimals(entry.volatility),
             betas=_decimals(entry.betas),
         )

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from crossmargin.domain.arithmetic import exact, plain, quotient
+from crossmargin.margin.account_pool import ACCOUNT_POOL
 from crossmargin.margin.admission import admit_new
 from crossmargin.margin.assess import NOTHING_REQUIRED, Assessment, PositionFigures
 from crossmargin.margin.explain import Explanation
@@ -16,6 +17,7 @@ from crossmargin.margin.pool import Status
 from crossmargin.margin.position_prices import bankruptcy_price, break_even_price, printed_liquidation_price
 from crossmargin.margin.shares import shares
 from crossmargin.margin.usd import account_figures
+from crossmargin.margin.withdrawal import largest_withdrawal
 
 __all__ = ["explanation_report", "jsonable", "report"]
 
@@ -98,8 +100,9 @@ def explanation_report(explanation: Explanation) -> dict[str, Any]:
 
 def _currency(assessment: Assessment, name: str, reasons: dict[str, str]) -> dict[str, Any]:
     figures = assessment.currencies[name]
+    shared = ACCOUNT_POOL in assessment.cross
     absent = {
-        "margin_ratio": NOTHING_REQUIRED,
+        "margin_ratio": "the account is one pool: see account.margin_ratio" if shared else NOTHING_REQUIRED,
         "leverage": "balance + floating PnL is not above zero",
         "exposure_ratio": "no position is open",
     }
@@ -151,7 +154,7 @@ def _warnings(assessment: Assessment) -> list[str]:
             found.append(f"{pool.name}: the ratio has reached the trigger: the venue liquidates")
         elif pool.status is Status.WARNING:
             found.append(f"{pool.name}: the ratio is at or below {plain(rules.warn_at)}")
-        cost = assessment.sheets[pool.currency].figure("order_margin") if pool.isolated is None else None
+        cost = assessment.sheet_of(pool).figure("order_margin") if pool.isolated is None else None
         if cost and rules.cancels_orders_first and pool.risk.available < pool.risk.maintenance + cost:
             found.append(f"{pool.name}: risk control would cancel opening orders")
         for leg, needs in zip(pool.legs, pool.requirements, strict=True):
@@ -169,14 +172,15 @@ def _venue_fields(assessment: Assessment, positions: list[dict[str, Any]]) -> di
     printed = [printed_liquidation_price(assessment, each) for each in assessment.account.positions]
     rows = []
     for figures, row, price in zip(assessment.positions, positions, printed, strict=True):
-        known = {**row, "venue_liquidation_price": jsonable(price.value)}
+        needed = figures.maintenance_margin + figures.liquidation_fee
+        known = {**row, "venue_liquidation_price": jsonable(price.value), "maintenance_with_fee": plain(needed)}
         rows.append({field: _mapped(rule, known, figures) for field, rule in names.get("position", {}).items()})
     currencies = {}
     for currency in assessment.currencies:
         known = _currency_names(assessment, currency)
         currencies[currency] = {field: _mapped(rule, known) for field, rule in names.get("currency", {}).items()}
-    total = {"total_equity_usd": jsonable(account_figures(assessment).total_equity_usd)}
-    account = {field: _mapped(rule, total) for field, rule in names.get("account", {}).items()}
+    whole = _account_names(assessment)
+    account = {field: _mapped(rule, whole) for field, rule in names.get("account", {}).items()}
     return {"currencies": currencies, "positions": rows, "account": account}
 
 
@@ -185,10 +189,25 @@ def _currency_names(assessment: Assessment, currency: str) -> dict[str, str | No
     figures, sheet = assessment.currencies[currency], assessment.sheets[currency]
     known = {field: jsonable(getattr(figures, field)) for field in figures.__struct_fields__}
     margins = sum((p.fixed for p in assessment.isolated.values() if p.currency == currency), figures.balance)
+    known["maintenance_with_fee"] = plain(figures.maintenance_margin + figures.liquidation_fee)
+    known["supports"] = plain(sheet.figure("supports"))
+    known["largest_withdrawal"] = plain(largest_withdrawal(assessment, currency))
     known["order_margin"] = plain(sheet.figure("order_margin"))
     known["wallet"] = plain(margins)
     known["total_pnl"] = plain(figures.equity - margins - figures.option_value)
     known["frozen"] = plain(figures.isolated_equity + figures.in_use)
+    return known
+
+
+def _account_names(assessment: Assessment) -> dict[str, Any]:
+    """Figures of the account, and the sums that only venues name."""
+    figures = account_figures(assessment)
+    known = {field: jsonable(getattr(figures, field)) for field in figures.__struct_fields__ if field != "reasons"}
+    whole = assessment.cross.get(ACCOUNT_POOL)
+    if whole is not None:
+        known["maintenance_with_fee_usd"] = plain(whole.risk.required)
+        supported = whole.risk.available > 0
+        known["initial_rate"] = plain(quotient(whole.risk.initial, whole.risk.available)) if supported else None
     return known
 
 

@@ -8,6 +8,7 @@ from crossmargin.domain.marks import Marks
 from crossmargin.errors import MissingDataError
 from crossmargin.margin.legs import Leg
 from crossmargin.margin.pool import Pool, Risk, requirements, status_of
+from crossmargin.margin.pools import write_leg
 from crossmargin.margin.prices_usd import usd_price
 from crossmargin.margin.sheet import EntryKind, Sheet
 from crossmargin.rulebook.collateral import Collateral
@@ -43,8 +44,6 @@ def account_pool(
 
     Source: SPEC 2 A5; research/venues.md 2.1 (OKX), 5.2 (Binance), 6.1 (Bybit).
     """
-    from crossmargin.margin.pools import write_leg
-
     legs = [leg for each in cross.values() for leg in each]
     charges = requirements(legs, rulebook.rules.requirement_step)
     for leg, charge in zip(legs, charges, strict=True):
@@ -101,7 +100,7 @@ def collateral_of(currency: str, rulebook: Rulebook) -> Collateral:
     found = rulebook.collateral.get(currency)
     if found is None:
         raise MissingDataError(
-            f'{rulebook.venue}: no collateral rates known for {currency}: give them in the account file: '
+            f"{rulebook.venue}: no collateral rates known for {currency}: give them in the account file: "
             f'[collateral.{currency}] tiers = [{{ up_to = "10", rate = "0.98" }}, {{ rate = "0.95" }}]'
         )
     return found

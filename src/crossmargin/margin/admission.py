@@ -199,9 +199,7 @@ def _after_fill(
         return None
     risk = pool.risk
     reason = RejectReason.INSUFFICIENT_MARGIN
-    return refuse(
-        rulebook, reason, needs=risk.initial, has=risk.available, unit=pool.currency, note="after the fill"
-    )
+    return refuse(rulebook, reason, needs=risk.initial, has=risk.available, unit=pool.currency, note="after the fill")
 
 
 def _improves(before: Pool, after: Pool) -> bool:

@@ -22,13 +22,14 @@ from crossmargin.domain.refusal import Refusal, RejectReason
 from crossmargin.errors import InputError, MissingDataError
 from crossmargin.margin import changes as ask
 from crossmargin.margin.admission import admit, refuse
-from crossmargin.margin.assess import Assessment, assess, isolated_margin
+from crossmargin.margin.assess import Assessment, assess
 from crossmargin.margin.fills import Execution, fill, find, put
 from crossmargin.margin.legs import position_leg, taker_fee
 from crossmargin.margin.liquidation_price import liquidation_price
 from crossmargin.margin.modes import switched
-from crossmargin.margin.moves import moved
+from crossmargin.margin.moved import moved
 from crossmargin.margin.pool import Status
+from crossmargin.margin.pools import isolated_margin
 from crossmargin.margin.spot_margin import close_size, closed_account, partly_closed, repayment
 from crossmargin.margin.stops import liquidated_first
 from crossmargin.margin.valuation import notional

@@ -101,6 +101,12 @@ class Assessment(Struct, frozen=True, kw_only=True):
         instrument = self.rulebook.instrument(position.instrument)
         return self.pool_in(position.margin_currency or instrument.settle)
 
+    def sheet_of(self, pool: Pool) -> Sheet:
+        """The entries behind a cross pool: its currency's, or the account's."""
+        if self.account_sheet is not None and pool.isolated is None:
+            return self.account_sheet
+        return self.sheets[pool.currency]
+
     def pool_in(self, currency: str) -> Pool:
         """The cross pool that a currency belongs to: its own, or the account's."""
         return self.cross[ACCOUNT_POOL if self.rulebook.rules.pool_scope == "account" else currency]
@@ -146,9 +152,15 @@ def assess(account: Account, marks: Marks, rulebook: Rulebook, *, lines: bool = 
     cross, isolated = _split(legs, holds, marks, rulebook)
     isolated_pools = {leg.holding.id: isolated_pool(leg, sheets[leg.currency], rulebook) for leg in isolated}
     write_holds(sheets, cross, holds, account)
-    cross_pools = {
-        currency: _cross_pool(currency, cross.get(currency, []), sheet, rulebook) for currency, sheet in sheets.items()
-    }
+    account_sheet: Sheet | None = None
+    if rulebook.rules.pool_scope == "account":
+        whole, account_sheet = account_pool(cross, sheets, marks, rulebook)
+        cross_pools = {ACCOUNT_POOL: whole}
+    else:
+        cross_pools = {
+            currency: currency_pool(currency, cross.get(currency, []), sheet, rulebook)
+            for currency, sheet in sheets.items()
+        }
     pools = [*cross_pools.values(), *isolated_pools.values()]
     return Assessment(
         account=account,

@@ -21,7 +21,7 @@ from crossmargin.margin.legs import Leg, Path, requirement
 from crossmargin.margin.pool import Pool
 from crossmargin.rulebook.rules import Rules
 
-__all__ = ["Crossing", "Move", "crossing", "zero_equity"]
+__all__ = ["Crossing", "Move", "crossing", "is_safe", "limit_of", "roots_at", "tier_bounds", "zero_equity"]
 
 _TWO, _FOUR = Decimal(2), Decimal(4)
 
@@ -94,7 +94,9 @@ class _Piece(Struct, frozen=True):
     def _roots_of_square(self) -> list[Move]:
         """constant + reciprocal / f + square / f^2 = 0 over f = 1 + beta x move; no direct term may stand beside it."""
         if self.slope:
-            raise UnsupportedError("a requirement that grows with the square of 1 / price stands beside linear contracts")
+            raise UnsupportedError(
+                "a requirement that grows with the square of 1 / price stands beside linear contracts"
+            )
         found = []
         for each in _quadratic(self.constant, self.reciprocal, self.square):
             found.append(_move(each.numerator - each.denominator, each.denominator * self.beta))
@@ -122,14 +124,14 @@ def crossing(pool: Pool, betas: Mapping[str, Decimal], rules: Rules, *, up: bool
     if pool.risk.available == pool.risk.required:
         return Crossing(Move(ZERO))
     safe = not rules.triggered(pool.risk.available, pool.risk.required)
-    bounds = sorted(_bounds(pool, betas, up=up), key=lambda bound: abs(bound.size))
+    bounds = sorted(tier_bounds(pool, betas, up=up), key=lambda bound: abs(bound.size))
     limit = _limit(pool, betas, up=up)
     near = ZERO
     passed: list[Move] = []
     for far in [*bounds, None]:
         end = limit if far is None else far.size
         piece = _piece(pool, betas, _inside(near, end, up=up))
-        if passed and _is_safe(piece.surplus(near), rules) != safe:
+        if passed and is_safe(piece.surplus(near), rules) != safe:
             return Crossing(passed[-1], tuple(passed[:-1]), jump=True)
         found = [each for each in piece.roots() if _between(each.size, near, end)]
         if found:
@@ -166,7 +168,28 @@ def _quadratic(square: Decimal, linear: Decimal, rest: Decimal) -> list[Move]:
     return [_move(-linear - distance, _TWO * square), _move(-linear + distance, _TWO * square)]
 
 
-def _is_safe(surplus: Decimal, rules: Rules) -> bool:
+def roots_at(pool: Pool, betas: Mapping[str, Decimal]) -> list[Move]:
+    """Every move at which the surplus is zero with the tiers of today.
+
+    Source: see `crossing`.
+    """
+    return _piece(pool, betas, ZERO).roots()
+
+
+def limit_of(betas: Mapping[str, Decimal], *, up: bool) -> Decimal | None:
+    """The move at which the first of some prices would be zero; None when prices only rise.
+
+    Source: prices are above zero.
+    """
+    falling = [beta for beta in betas.values() if beta and (beta < 0) is up]
+    return -quotient(ONE, max(falling, key=abs)) if falling else None
+
+
+def is_safe(surplus: Decimal, rules: Rules) -> bool:
+    """Whether a surplus is on the safe side of the rulebook's trigger.
+
+    Source: the rulebook's trigger.
+    """
     return surplus > 0 if rules.trigger == "<=" else surplus >= 0
 
 
@@ -196,11 +219,9 @@ def _inside(near: Decimal, end: Decimal | None, *, up: bool) -> Decimal:
 
 
 def _limit(pool: Pool, betas: Mapping[str, Decimal], *, up: bool) -> Decimal | None:
-    """The move at which the first price would be zero; None when prices only rise."""
-    moving = [beta for leg in pool.legs if (beta := _beta(leg, betas)) and (beta < 0) is up]
-    if not moving:
-        return None
-    return -quotient(ONE, max(moving, key=abs))
+    """The move at which the first price of the pool would be zero; None when prices only rise."""
+    coins = {leg.instrument.underlying: _beta(leg, betas) for leg in pool.legs if _beta(leg, betas)}
+    return limit_of(coins, up=up)
 
 
 def _groups(legs: Iterable[Leg]) -> list[list[Leg]]:
@@ -222,8 +243,11 @@ def _size_moves(leg: Leg, betas: Mapping[str, Decimal]) -> bool:
     return leg.table.unit == "notional" or (leg.table.unit == "base" and leg.instrument.inverse)
 
 
-def _bounds(pool: Pool, betas: Mapping[str, Decimal], *, up: bool) -> list[Move]:
-    """Moves in one direction at which some tier group passes a bound."""
+def tier_bounds(pool: Pool, betas: Mapping[str, Decimal], *, up: bool) -> list[Move]:
+    """Moves in one direction at which some tier group passes a bound.
+
+    Source: see `crossing`.
+    """
     found = []
     for group in _groups(pool.legs):
         moving = [leg for leg in group if _size_moves(leg, betas)]

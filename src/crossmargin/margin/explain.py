@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from crossmargin.domain.arithmetic import ZERO, exact, floor_to, plain, quotient
 from crossmargin.errors import InputError
+from crossmargin.margin.account_pool import ACCOUNT_POOL
 from crossmargin.margin.assess import NOTHING_REQUIRED, Assessment, CurrencyFigures, PositionFigures, assess
 from crossmargin.margin.line_texts import (
     formula_of,
@@ -19,8 +20,8 @@ from crossmargin.margin.line_texts import (
 )
 from crossmargin.margin.liquidation_price import liquidation_price
 from crossmargin.margin.position_prices import bankruptcy_price, break_even_price
-from crossmargin.margin.sheet import Entry, EntryKind
 from crossmargin.margin.prices_usd import usd_price
+from crossmargin.margin.sheet import Entry, EntryKind
 from crossmargin.margin.usd import account_figures
 
 __all__ = ["Explanation", "Line", "explain", "explainable"]
@@ -72,6 +73,8 @@ def explainable(assessment: Assessment) -> tuple[str, ...]:
     """
     names = [f"{currency}.{name}" for currency in assessment.currencies for name in _CURRENCY]
     names += [f"{each.id}.{name}" for each in assessment.positions for name in _POSITION]
+    if assessment.account_sheet is not None:
+        names += [f"account.{name}" for name in _ACCOUNT]
     return (*names, "account.total_equity_usd")
 
 
@@ -94,6 +97,8 @@ def explain(assessment: Assessment, figure: str) -> Explanation:
     owner, _, name = figure.rpartition(".")
     if figure in ("total_equity_usd", "account.total_equity_usd"):
         return _total_usd(assessment)
+    if owner == "account" and assessment.account_sheet is not None and name in _ACCOUNT:
+        return _account(assessment, name)
     if not owner and name in _CURRENCY:
         owner = _worst(assessment)
     if owner in assessment.currencies and name in _CURRENCY:
@@ -144,6 +149,8 @@ def _source(assessment: Assessment, entry: Entry, rule: str) -> str:
 def _currency(assessment: Assessment, currency: str, name: str) -> Explanation:
     sheet, figures = assessment.sheets[currency], assessment.currencies[currency]
     value: Decimal | None = getattr(figures, name)
+    if assessment.account_sheet is not None and name in ("free_margin", "available_balance", "margin_ratio"):
+        return _shared(currency, name, value, assessment)
     ratios = {
         "margin_ratio": (_supports(assessment), "requires", NOTHING_REQUIRED),
         "leverage": ("cross_exposure", "supports", "balance + floating PnL is not above zero"),
@@ -162,6 +169,43 @@ def _currency(assessment: Assessment, currency: str, name: str) -> Explanation:
         shown = "uncommitted_cash" if gains_left_out else "uncommitted"
     lines = tuple(_line(assessment, entry) for entry in sheet.entries_of(shown))
     return _summed(f"{currency}.{name}", value, currency, lines, "not below zero")
+
+
+_ACCOUNT = {
+    "adjusted_equity": "adjusted_equity",
+    "initial_margin_usd": "account_initial",
+    "maintenance_margin_usd": "account_maintenance",
+    "margin_ratio": "adjusted_equity",
+}
+
+
+def _account(assessment: Assessment, name: str) -> Explanation:
+    """A figure of an account that is one pool in USD."""
+    sheet, pool = assessment.account_sheet, assessment.cross[ACCOUNT_POOL]
+    assert sheet is not None
+    figure, shown = f"account.{name}", _ACCOUNT[name]
+    if name == "margin_ratio":
+        if pool.ratio is None:
+            return Explanation(figure=figure, value=None, unit="", lines=(), reason=NOTHING_REQUIRED)
+        lines = _divided(assessment, sheet.entries_of(shown), pool.risk.required, pool.ratio, "requires")
+        return Explanation(figure=figure, value=pool.ratio, unit="", lines=lines)
+    lines = tuple(_line(assessment, entry) for entry in sheet.entries_of(shown))
+    return _summed(figure, sheet.figure(shown), "USD", lines, "rounding")
+
+
+def _shared(currency: str, name: str, value: Decimal | None, assessment: Assessment) -> Explanation:
+    """What a currency takes from the account's pool."""
+    figure = f"{currency}.{name}"
+    if value is None:
+        reason = "the account is one pool: see account.margin_ratio"
+        return Explanation(figure=figure, value=None, unit="", lines=(), reason=reason)
+    risk = assessment.cross[ACCOUNT_POOL].risk
+    inputs: dict[str, Decimal | str] = {"adjusted equity": risk.available, "initial margin": risk.initial}
+    formula = "max(0, adjusted equity - initial margin) / USD price"
+    if name == "available_balance":
+        formula += ", at most the balance less holds"
+    line = Line(label="free margin of the account", amount=value, formula=formula, inputs=inputs)
+    return Explanation(figure=figure, value=value, unit=currency, lines=(line,))
 
 
 def _supports(assessment: Assessment) -> str:
@@ -199,7 +243,8 @@ def _position(assessment: Assessment, figures: PositionFigures, name: str) -> Ex
     figure = f"{figures.id}.{name}"
     if name == "margin_ratio":
         if pool.isolated is None:
-            return _currency(assessment, pool.currency, name)
+            account = assessment.account_sheet is not None
+            return _account(assessment, name) if account else _currency(assessment, pool.currency, name)
         value = pool.risk.ratio
         if value is None:
             return Explanation(figure=figure, value=None, unit="", lines=(), reason=NOTHING_REQUIRED)

@@ -141,9 +141,7 @@ def _order_fee(order: Order, value: Decimal, instrument: Instrument, rulebook: R
     rate = taker_fee(instrument, rulebook)
     if rule == "taker":
         return value * rate
-    closing = fee_at_bankruptcy(
-        order.side.sign, value, leverage=order.leverage, inverse=instrument.inverse, rate=rate
-    )
+    closing = fee_at_bankruptcy(order.side.sign, value, leverage=order.leverage, inverse=instrument.inverse, rate=rate)
     return value * rate + closing
 
 

@@ -50,7 +50,9 @@ def open_interest_rate(rate: Decimal, *, open_interest: Decimal, low: Decimal, h
     return min(ONE, rate + scaled(ONE - rate, open_interest - low, high - low))
 
 
-def _by_leverage(value: Decimal, leverage: Decimal, size: Decimal, row: Tier | None, marks: Marks, name: str) -> Decimal:
+def _by_leverage(
+    value: Decimal, leverage: Decimal, size: Decimal, row: Tier | None, marks: Marks, name: str
+) -> Decimal:
     return quotient(value, leverage)
 
 
@@ -67,9 +69,7 @@ def _by_open_interest(
         interest = marks.open_interest.get(name)
         if interest is None:
             raise MissingDataError(f'open_interest."{name}": the initial rate depends on it: add [open_interest]')
-        rate = open_interest_rate(
-            rate, open_interest=interest, low=row.open_interest_low, high=row.open_interest_high
-        )
+        rate = open_interest_rate(rate, open_interest=interest, low=row.open_interest_low, high=row.open_interest_high)
     own = value * rate
     return max(own, quotient(value, leverage)) if leverage > ONE else own
 

@@ -156,9 +156,8 @@ def position_leg(position: Position, marks: Marks, rulebook: Rulebook) -> Leg:
         swing=swing,
         path=path,
         value_path=Path.FIXED if at_entry_price else path,
-        initial=_initial(position, instrument, value, size, table, marks, rulebook) + (
-            fixed_fee if rulebook.rules.closing_fee_in_initial else ZERO
-        ),
+        initial=_initial(position, instrument, value, size, table, marks, rulebook)
+        + (fixed_fee if rulebook.rules.closing_fee_in_initial else ZERO),
         table=table,
         group=_group(instrument, position.margin_mode, table, rulebook),
         size=size,
@@ -291,7 +290,9 @@ def _option_leg(position: Position, instrument: Instrument, marks: Marks, rulebo
     }
     if position.side == Side.LONG:
         return Leg(**common, maintenance=ZERO)
-    margin = short_option_margin(instrument, position.contracts, marks, rulebook)
+    margin = short_option_margin(
+        instrument, position.contracts, marks, rulebook, average_price=position.entry_price
+    )
     return Leg(
         **common,
         initial=margin.initial,

@@ -125,7 +125,7 @@ def after_cut(assessment: Assessment, position: Position, contracts: Decimal) ->
         position_side=position.side,
     )
     after = assess(fill(assessment.account, execution), marks, rulebook)
-    return after.isolated.get(position.id) or after.cross[instrument.settle]
+    return after.isolated.get(position.id) or after.pool_in(instrument.settle)
 
 
 def lot_of(instrument: Instrument, rulebook: Rulebook) -> Decimal:

@@ -8,7 +8,8 @@ from crossmargin.domain.account import Position, Side
 from crossmargin.domain.arithmetic import ONE, exact, quotient
 from crossmargin.domain.instrument import Kind
 from crossmargin.margin.assess import Assessment
-from crossmargin.margin.crossing import Crossing, crossing
+from crossmargin.margin.crossing import Crossing
+from crossmargin.margin.nearest import nearest
 from crossmargin.margin.pool import Pool
 
 __all__ = ["LiquidationPrice", "liquidation_price", "liquidation_prices"]
@@ -69,9 +70,8 @@ def liquidation_price(assessment: Assessment, position: Position) -> Liquidation
 
 
 def _both(assessment: Assessment, pool: Pool, underlying: str) -> tuple[Crossing | None, Crossing | None]:
-    rules = assessment.rulebook.rules
     betas = {underlying: ONE}
-    return crossing(pool, betas, rules, up=False), crossing(pool, betas, rules, up=True)
+    return nearest(assessment, pool, betas, up=False), nearest(assessment, pool, betas, up=True)
 
 
 @exact

@@ -3,18 +3,17 @@
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
-import msgspec
 from msgspec import Struct
 
-from crossmargin.domain.arithmetic import ONE, ZERO, exact
-from crossmargin.domain.marks import Marks
+from crossmargin.domain.arithmetic import ONE, exact
 from crossmargin.errors import MissingDataError
 from crossmargin.margin.assess import Assessment, assess
-from crossmargin.margin.crossing import Crossing, crossing
+from crossmargin.margin.crossing import Crossing
+from crossmargin.margin.moved import moved
+from crossmargin.margin.nearest import nearest
 from crossmargin.margin.pool import Pool
-from crossmargin.rulebook.model import Rulebook
 
-__all__ = ["FrontierPoint", "MarketMove", "frontier", "market_moves", "moved", "underlyings"]
+__all__ = ["FrontierPoint", "MarketMove", "frontier", "market_moves", "underlyings"]
 
 
 class MarketMove(Struct, frozen=True, kw_only=True):
@@ -76,7 +75,6 @@ def market_moves(assessment: Assessment, betas: Mapping[str, Decimal]) -> tuple[
 
     Source: SPEC 2 B4.
     """
-    rules = assessment.rulebook.rules
     found = []
     for pool in (*assessment.cross.values(), *assessment.isolated.values()):
         if not pool.risk.required:
@@ -84,8 +82,8 @@ def market_moves(assessment: Assessment, betas: Mapping[str, Decimal]) -> tuple[
         for coin in underlyings(pool):
             if coin not in betas:
                 raise MissingDataError(f"betas.{coin}: no beta given: add it under [betas]")
-        down = crossing(pool, betas, rules, up=False)
-        up = crossing(pool, betas, rules, up=True)
+        down = nearest(assessment, pool, betas, up=False)
+        up = nearest(assessment, pool, betas, up=True)
         found.append(
             MarketMove(
                 pool=pool.name,
@@ -119,7 +117,7 @@ def frontier(
 
     Source: SPEC 2 B4.
     """
-    pool = assessment.cross.get(currency)
+    pool = assessment.pool_in(currency) if currency in assessment.currencies else None
     held = underlyings(pool) if pool is not None else ()
     for coin in (first, second):
         if coin not in held:
@@ -133,9 +131,9 @@ def frontier(
             moved(assessment.marks, assessment.rulebook, {first: move}),
             assessment.rulebook,
         )
-        here = there.cross[currency]
-        down = crossing(here, {second: ONE}, rules, up=False)
-        up = crossing(here, {second: ONE}, rules, up=True)
+        here = there.pool_in(currency)
+        down = nearest(there, here, {second: ONE}, up=False)
+        up = nearest(there, here, {second: ONE}, up=True)
         points.append(
             FrontierPoint(
                 move=move,
@@ -146,24 +144,6 @@ def frontier(
             )
         )
     return tuple(points)
-
-
-@exact
-def moved(marks: Marks, rulebook: Rulebook, moves: Mapping[str, Decimal]) -> Marks:
-    """Marks after each coin moved by a fraction; every known instrument of a coin moves with it.
-
-    Raises:
-        ValueError: a move of -1 or below leaves no price.
-
-    Source: SPEC 2 B6 "price".
-    """
-    for coin, move in moves.items():
-        if move <= -ONE:
-            raise ValueError(f"a move of {move} leaves no price of {coin}")
-    prices = dict(marks.mark)
-    for name, price in marks.mark.items():
-        prices[name] = price * (ONE + moves.get(rulebook.instrument(name).underlying, ZERO))
-    return msgspec.structs.replace(marks, mark=prices)
 
 
 def _prices(pool: Pool, betas: Mapping[str, Decimal], found: Crossing | None) -> dict[str, Decimal]:

@@ -23,12 +23,15 @@ class OptionMargin(Struct, frozen=True):
 
 
 @exact
-def short_option_margin(instrument: Instrument, contracts: Decimal, marks: Marks, rulebook: Rulebook) -> OptionMargin:
+def short_option_margin(
+    instrument: Instrument, contracts: Decimal, marks: Marks, rulebook: Rulebook, *, average_price: Decimal = ZERO
+) -> OptionMargin:
     """Margin of a short option position.
 
-        initial      = (max(a, b - OTM / forward) x factor + mark) x unit x n
-        maintenance  = call: (c x factor + mark) x unit x n
-                       put:  (max(c, c x mark) x factor + mark) x unit x n
+        initial      = (max(a, b - OTM / forward) x U x factor + premium) x unit x n
+        maintenance  = call: (c x U x factor + mark + fee x U) x unit x n
+                       put:  (max(c x U, c x mark) x factor + mark + fee x U) x unit x n
+        U            = 1 if the option settles in coin, the forward price if in the quote currency
         OTM          = call: max(0, strike - forward)      put: max(0, forward - strike)
 
     a, b and c (by base currency) are the rulebook's ``rules.option``; factor is the tier's, 1 without tiers.
@@ -42,16 +45,27 @@ def short_option_margin(instrument: Instrument, contracts: Decimal, marks: Marks
     rates = _rates(instrument, rulebook)
     mark = marks.mark_of(instrument.id)
     factor = _factor(instrument, contracts, rulebook)
-    per_coin = initial_rate(instrument, marks, rates) * factor + mark
+    forward = forward_price(instrument, marks)
+    # In coin the underlying is worth 1; options that settle in the quote currency are scaled by its price.
+    underlying = ONE if instrument.settle == instrument.base else forward
+    premium = mark if rates.premium == "mark" else max(mark, average_price)
+    initial = initial_rate(instrument, marks, rates) * underlying * factor + premium
     least: Decimal = rates.maintenance[instrument.base]
-    if instrument.option_type == OptionType.PUT:
-        least = max(least, least * mark)
+    base = least * underlying
+    if instrument.option_type == OptionType.PUT or rates.maintenance_of != "underlying":
+        base = max(base, least * mark)
+    maintenance = base * factor + mark + rates.underlying_fee * underlying
+    if rates.initial_covers_maintenance:
+        initial = max(initial, maintenance)
     face = contracts * instrument.unit
-    return OptionMargin(per_coin * face, (least * factor + mark) * face)
+    return OptionMargin(initial * face, maintenance * face)
 
 
-def initial_rate(instrument: Instrument, marks: Marks, rates: OptionRates) -> Decimal:
-    """max(a, b - OTM / forward), a fraction of the underlying.
+def forward_price(instrument: Instrument, marks: Marks) -> Decimal:
+    """Forward price of an option's underlying.
+
+    Raises:
+        MissingDataError: there is none.
 
     Source: research/venues.md 1.3.3.
     """
@@ -60,6 +74,15 @@ def initial_rate(instrument: Instrument, marks: Marks, rates: OptionRates) -> De
         raise MissingDataError(
             f'forward."{instrument.underlying}": the margin of short options needs the forward price: add [forward]'
         )
+    return forward
+
+
+def initial_rate(instrument: Instrument, marks: Marks, rates: OptionRates) -> Decimal:
+    """max(a, b - OTM / forward), a fraction of the underlying.
+
+    Source: research/venues.md 1.3.3.
+    """
+    forward = forward_price(instrument, marks)
     if instrument.strike is None or instrument.option_type is None:
         raise MissingDataError(f'instruments."{instrument.id}": strike and option_type are needed')
     distance = instrument.strike - forward

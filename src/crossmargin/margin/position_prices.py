@@ -5,18 +5,21 @@ from decimal import Decimal
 from msgspec import Struct
 
 from crossmargin.domain.account import Position, Side
-from crossmargin.domain.arithmetic import ONE, ZERO, exact
+from crossmargin.domain.arithmetic import ONE, ZERO, ceil_to, exact, floor_to
 from crossmargin.domain.instrument import Kind
 from crossmargin.margin.assess import Assessment
-from crossmargin.margin.crossing import zero_equity
 from crossmargin.margin.legs import Leg
+from crossmargin.margin.liquidation_price import liquidation_price
+from crossmargin.margin.nearest import nearest_zero_equity
 from crossmargin.margin.pool import Pool, requirements
 from crossmargin.margin.price_formulas import (
     NO_LEG,
     PriceLeg,
     break_even_with_fees,
     entry_fee_break_even,
+    inverse_bankruptcy_price,
     inverse_price,
+    linear_bankruptcy_price,
     linear_price,
     round_trip_break_even,
     spot_margin_price,
@@ -43,7 +46,7 @@ def bankruptcy_price(assessment: Assessment, position: Position) -> Price:
     instrument = assessment.rulebook.instrument(position.instrument)
     if instrument.kind == Kind.OPTION:
         return Price(None, "options have none")
-    move = zero_equity(pool, instrument.underlying)
+    move = nearest_zero_equity(assessment, pool, instrument.underlying)
     if move is None:
         return Price(None, f"no price of {instrument.underlying} alone uses up the pool")
     return Price(move.price(assessment.marks.mark_of(instrument.id)))
@@ -64,6 +67,19 @@ def break_even_price(assessment: Assessment, position: Position) -> Price:
         return Price(None, f"the taker fee of {instrument.id} is not known")
     if assessment.rulebook.rules.break_even == "entry_fee":
         return Price(entry_fee_break_even(position.side, entry_price=position.entry_price, fee_rate=rate))
+    if assessment.rulebook.rules.break_even == "closing_fee":
+        floor = assessment.rulebook.rules.break_even_fee_floor
+        return Price(
+            break_even_with_fees(
+                position.side,
+                size=position.contracts * instrument.unit,
+                entry_price=position.entry_price,
+                taker_fee=max(rate, floor),
+                fees_paid=ZERO,
+                realized_pnl=position.realized_pnl,
+                inverse=instrument.inverse,
+            )
+        )
     if not position.fee and not position.realized_pnl:
         return Price(round_trip_break_even(position.side, entry_price=position.entry_price, taker_fee=rate))
     price = break_even_with_fees(
@@ -152,6 +168,35 @@ def _binance(assessment: Assessment, pool: Pool, leg: Leg) -> Price:
     return Price(None, "no price above zero")
 
 
+def _margin_at_entry(assessment: Assessment, pool: Pool, leg: Leg) -> Price:
+    """Isolated: entry price moved by (margin - maintenance at entry) per unit, rounded to the tick, early."""
+    if pool.isolated is None:
+        return _exactly(assessment, pool, leg)
+    position = pool.isolated
+    table = leg.table
+    row = table.tiers[table.index_of(leg.entry_value)] if table is not None else _NO_TIER
+    room = pool.fixed - (leg.entry_value * row.maintenance_rate - row.deduction)
+    size = leg.contracts * leg.instrument.unit
+    if leg.instrument.inverse:
+        price = inverse_bankruptcy_price(position.side, face=size, entry_price=position.entry_price, margin=room)
+    else:
+        price = linear_bankruptcy_price(position.side, size=size, entry_price=position.entry_price, margin=room)
+    if price is None:
+        return Price(None, "no price above zero")
+    tick = leg.instrument.tick_size
+    if tick is not None:
+        price = ceil_to(price, tick) if position.side == Side.LONG else floor_to(price, tick)
+    return Price(price)
+
+
+def _exactly(assessment: Assessment, pool: Pool, leg: Leg) -> Price:
+    """Venues whose printed price is the price at which the pool reaches its trigger."""
+    position = leg.holding
+    assert isinstance(position, Position)
+    found = liquidation_price(assessment, position)
+    return Price(found.price, found.reason)
+
+
 def _combinations(legs: list[Leg]) -> list[tuple[Tier, ...]]:
     """Every choice of one tier for each leg (one leg, or the two of hedge mode)."""
     choices: list[tuple[Tier, ...]] = [()]
@@ -187,4 +232,4 @@ def _price_of(cash: Decimal, legs: list[Leg], rates: dict[int, Decimal], deducti
 
 _PRINTED_QUOTE = "USDT"
 _NO_TIER = Tier(maintenance_rate=ONE - ONE)
-_FORMULAS = {"okx": _okx, "binance": _binance}
+_FORMULAS = {"okx": _okx, "binance": _binance, "margin_at_entry": _margin_at_entry, "exact": _exactly}

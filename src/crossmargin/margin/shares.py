@@ -4,9 +4,11 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from crossmargin.domain.arithmetic import exact, quotient
+from crossmargin.domain.arithmetic import ONE, exact, quotient
+from crossmargin.margin.account_pool import ACCOUNT_POOL
 from crossmargin.margin.assess import Assessment
 from crossmargin.margin.pool import Risk
+from crossmargin.margin.prices_usd import usd_price
 
 __all__ = ["Share", "shares"]
 
@@ -18,7 +20,8 @@ class Share(Struct, frozen=True, kw_only=True):
         share_of_equity: Position value / what supports the pool: its effective leverage on the pool.
         share_of_maintenance: Its maintenance and fee / those of the pool.
         effective_leverage: Position value / (initial margin + floating PnL).
-        ratio_without: The pool's ratio if the position were closed at mark without fee; None: nothing required then.
+        ratio_without: The pool's ratio if the position were closed at mark without fee, the tiers of the others as they
+            are; None: nothing required then.
     """
 
     share_of_equity: Decimal | None
@@ -38,19 +41,30 @@ def shares(assessment: Assessment) -> dict[str, Share]:
         pool = assessment.pool_of(position)
         index = next(i for i, leg in enumerate(pool.legs) if leg.holding is position)
         leg, needs = pool.legs[index], pool.requirements[index]
-        own = needs.maintenance + needs.fee
+        price = account_price(assessment, leg.currency) if pool.isolated is None else ONE
+        own = (needs.maintenance + needs.fee) * price
         risk = pool.risk
         without = Risk(
             available=risk.available,
             initial=risk.initial,
-            maintenance=risk.maintenance - needs.maintenance,
-            fees=risk.fees - needs.fee,
+            maintenance=risk.maintenance - needs.maintenance * price,
+            fees=risk.fees - needs.fee * price,
         )
         backing = quotient(leg.value, position.leverage) + leg.pnl
         found[position.id] = Share(
-            share_of_equity=quotient(leg.value, risk.available) if risk.available > 0 else None,
+            share_of_equity=quotient(leg.value * price, risk.available) if risk.available > 0 else None,
             share_of_maintenance=quotient(own, risk.required) if risk.required else None,
             effective_leverage=quotient(leg.value, backing) if backing > 0 else None,
             ratio_without=without.ratio,
         )
     return found
+
+
+def account_price(assessment: Assessment, currency: str) -> Decimal:
+    """Factor from a leg's currency to its cross pool's: the USD price in an account pool, else 1.
+
+    Source: SPEC 2 A5.
+    """
+    if ACCOUNT_POOL not in assessment.cross:
+        return ONE
+    return usd_price(assessment.marks, currency) or ONE

@@ -11,6 +11,7 @@ from crossmargin.margin.prices_usd import usd_price
 
 __all__ = ["AccountFigures", "account_figures"]
 
+
 class AccountFigures(Struct, frozen=True, kw_only=True):
     """The whole account in USD; None with a reason where a price is missing or the mode has no such figure."""
 

@@ -7,17 +7,18 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from crossmargin.domain.account import MarginMode
+from crossmargin.domain.account import AccountMode, MarginMode
 from crossmargin.domain.arithmetic import ZERO
 from crossmargin.domain.documents import convert, parse_toml
 from crossmargin.domain.instrument import ContractType, Instrument, Kind, OptionType
 from crossmargin.domain.numbers import Amount, NonNegative, Positive
 from crossmargin.errors import InputError, RulebookError
+from crossmargin.rulebook.collateral import Collateral, Slice
 from crossmargin.rulebook.model import Rulebook, Template, TierKey
 from crossmargin.rulebook.rules import Rules
 from crossmargin.rulebook.tiers import Tier, TierTable, deductions
 
-__all__ = ["TierRow", "load", "parse", "tier_table", "venues"]
+__all__ = ["CollateralEntry", "TierRow", "collateral", "load", "parse", "tier_table", "venues"]
 
 
 class _InstrumentEntry(Struct, forbid_unknown_fields=True, kw_only=True):
@@ -69,6 +70,24 @@ class _TierEntry(Struct, forbid_unknown_fields=True, kw_only=True):
     rows: tuple[tuple[Any, ...], ...]
 
 
+class SliceRow(Struct, forbid_unknown_fields=True, kw_only=True):
+    """One slice of a currency as collateral."""
+
+    rate: NonNegative
+    up_to: Positive | None = None
+
+
+class CollateralEntry(Struct, forbid_unknown_fields=True, kw_only=True):
+    """How one currency counts as collateral, and the tiers of a loan in it."""
+
+    enabled: bool = True
+    tiers: tuple[SliceRow, ...] = ()
+    bid_buffer: NonNegative = NonNegative(0)
+    ask_buffer: NonNegative = NonNegative(0)
+    loan_tiers: tuple[TierRow, ...] = ()
+    source: str = ""
+
+
 class _Example(Struct, forbid_unknown_fields=True, kw_only=True):
     say: str
     source: str
@@ -86,6 +105,7 @@ class _File(Struct, forbid_unknown_fields=True, kw_only=True):
     evidence: dict[str, str] = {}
     refusals: dict[str, str] = {}
     venue_fields: dict[str, dict[str, str]] = {}
+    collateral: dict[str, CollateralEntry] = {}
     instruments: dict[str, _InstrumentEntry] = {}
     template: tuple[_TemplateEntry, ...] = ()
     tiers: tuple[_TierEntry, ...] = ()
@@ -94,16 +114,17 @@ class _File(Struct, forbid_unknown_fields=True, kw_only=True):
 
 def venues() -> tuple[str, ...]:
     """Names of the rulebooks that ship with the package, in alphabetical order."""
-    return tuple(sorted({name.partition("@")[0] for name in _files()}))
+    return tuple(sorted({_venue_of(name) for name in _files()}))
 
 
 @lru_cache(maxsize=64)
-def load(venue: str, on: date | None = None) -> Rulebook:
+def load(venue: str, on: date | None = None, account_mode: AccountMode | None = None) -> Rulebook:
     """Load the rules of a venue as they were on a day.
 
     Args:
         venue: A name from `venues()`.
         on: The day; None takes the newest rules and tiers.
+        account_mode: Mode of the account, where the venue has several rulebooks; None takes its first.
 
     Raises:
         RulebookError: no such venue, no rules for that day, or a file that is wrong (file, key, problem).
@@ -111,15 +132,29 @@ def load(venue: str, on: date | None = None) -> Rulebook:
     >>> load("textbook").rules.trigger
     '<='
     """
-    names = [name for name in _files() if name.partition("@")[0] == venue]
+    names = sorted(name for name in _files() if _venue_of(name) == venue)
     if not names:
         raise RulebookError(venue, "venue", f"not known: choose one of {', '.join(venues())}")
-    books = [parse(_files()[name].read_text("utf-8"), f"{name}.toml", on) for name in names]
+    books = [parse(_text(name), f"{name}.toml", on) for name in names]
+    offered = [book for book in books if account_mode is None or account_mode in book.rules.account_modes]
+    books = offered or books
     current = [book for book in books if on is None or book.effective_from <= on]
     if not current:
         first = min(book.effective_from for book in books)
         raise RulebookError(venue, "as_of", f"{on} lies before the first rules that we have ({first})")
+    if account_mode is None:
+        current = [book for book in current if book.rules.account_modes == current[0].rules.account_modes]
     return max(current, key=lambda book: book.effective_from)
+
+
+def _venue_of(name: str) -> str:
+    """Venue of a file name: ``okx.multi_currency@2024-10-01`` is a book of okx."""
+    return name.partition("@")[0].partition(".")[0]
+
+
+def _text(name: str) -> str:
+    text: str = _files()[name].read_text("utf-8")
+    return text
 
 
 def parse(text: str, file: str, on: date | None = None) -> Rulebook:
@@ -134,7 +169,7 @@ def parse(text: str, file: str, on: date | None = None) -> Rulebook:
         RulebookError: file, key, problem.
     """
     try:
-        entry = convert(parse_toml(text, file), _File, file)
+        entry = convert(_extended(parse_toml(text, file), file), _File, file)
     except InputError as error:
         raise RulebookError(file, error.field or "file", error.problem) from None
     return Rulebook(
@@ -146,7 +181,8 @@ def parse(text: str, file: str, on: date | None = None) -> Rulebook:
         rules=entry.rules,
         instruments={id: _instrument(file, id, each) for id, each in entry.instruments.items()},
         templates=tuple(_template(each) for each in entry.template),
-        tiers=_current_tiers(file, entry, on),
+        tiers={**_current_tiers(file, entry, on), **_loan_tiers(file, entry)},
+        collateral={currency: _collateral(file, currency, each) for currency, each in entry.collateral.items()},
         evidence=entry.evidence,
         refusal_codes=entry.refusals,
         venue_fields=entry.venue_fields,
@@ -154,6 +190,26 @@ def parse(text: str, file: str, on: date | None = None) -> Rulebook:
             {"say": each.say, "source": each.source, "expect": each.expect, "book": each.book} for each in entry.example
         ),
     )
+
+
+def _extended(raw: dict[str, Any], file: str) -> dict[str, Any]:
+    """A file may extend another: tables are merged key by key, lists are appended, examples are its own."""
+    base_name = raw.pop("extends", None)
+    if base_name is None:
+        return raw
+    if base_name not in _files():
+        raise InputError(file, "extends", f"no rulebook file {base_name!r}")
+    merged = parse_toml(_text(base_name), f"{base_name}.toml")
+    merged.pop("example", None)
+    for key, value in raw.items():
+        known = merged.get(key)
+        if isinstance(known, dict) and isinstance(value, dict):
+            merged[key] = {**known, **value}
+        elif isinstance(known, list) and isinstance(value, list):
+            merged[key] = [*known, *value]
+        else:
+            merged[key] = value
+    return merged
 
 
 def tier_table(
@@ -210,6 +266,30 @@ def tier_table(
     )
 
 
+def collateral(entry: CollateralEntry) -> Collateral:
+    """Build a collateral curve from its entry.
+
+    Raises:
+        ValueError: slices that do not ascend, or a rate above 1.
+    """
+    last = ZERO
+    for index, row in enumerate(entry.tiers):
+        if row.rate > 1:
+            raise ValueError(f"tiers[{index}].rate: {row.rate} is above 1")
+        if row.up_to is None and index + 1 < len(entry.tiers):
+            raise ValueError(f"tiers[{index}]: only the last slice may be without up_to")
+        if row.up_to is not None and row.up_to <= last:
+            raise ValueError(f"tiers[{index}].up_to: {row.up_to} is not above the slice before it")
+        last = row.up_to if row.up_to is not None else last
+    return Collateral(
+        slices=tuple(Slice(rate=row.rate, up_to=row.up_to) for row in entry.tiers),
+        enabled=entry.enabled,
+        bid_buffer=entry.bid_buffer,
+        ask_buffer=entry.ask_buffer,
+        source=entry.source,
+    )
+
+
 @lru_cache(maxsize=1)
 def _files() -> dict[str, Any]:
     folder = resources.files("crossmargin.rulebook").joinpath("venues")
@@ -225,8 +305,10 @@ def _instrument(file: str, id: str, entry: _InstrumentEntry) -> Instrument:
 
 def _template(entry: _TemplateEntry) -> Template:
     fields = {name: getattr(entry, name) for name in entry.__struct_fields__}
-    for name in ("id", "unified", "base", "quote"):
+    for name in ("id", "unified", "base"):
         fields.pop(name)
+    if not fields["quote"]:
+        fields.pop("quote")
     return Template(id=entry.id, unified=entry.unified, fields=fields)
 
 
@@ -242,6 +324,25 @@ def _current_tiers(file: str, content: _File, on: date | None) -> dict[TierKey, 
                 key = (entry.kind, family, mode)
                 if key not in found or _starts(found[key]) <= _starts(table):
                     found[key] = table
+    return found
+
+
+def _collateral(file: str, currency: str, entry: CollateralEntry) -> Collateral:
+    try:
+        return collateral(entry)
+    except ValueError as error:
+        raise RulebookError(file, f"collateral.{currency}", str(error)) from None
+
+
+def _loan_tiers(file: str, content: _File) -> dict[TierKey, TierTable]:
+    found: dict[TierKey, TierTable] = {}
+    for currency, entry in content.collateral.items():
+        if entry.loan_tiers:
+            try:
+                table = tier_table(entry.loan_tiers, content.rules, "borrowed", source=entry.source)
+            except ValueError as error:
+                raise RulebookError(file, f"collateral.{currency}.loan_tiers", str(error)) from None
+            found[("borrow", currency, MarginMode.CROSS)] = table
     return found
 
 

@@ -37,12 +37,12 @@ class Template(Struct, frozen=True):
                 return self._build(**found.groupdict())
         return None
 
-    def _build(self, base: str, quote: str) -> Instrument:
-        fields: dict[str, Any] = {"id": self.id, "unified": self.unified, **self.fields}
+    def _build(self, base: str, quote: str = "") -> Instrument:
+        fields: dict[str, Any] = {"id": self.id, "unified": self.unified, "quote": quote, **self.fields}
         for key, value in fields.items():
             if isinstance(value, str):
                 fields[key] = value.format(base=base, quote=quote)
-        return Instrument(base=base, quote=quote, **fields)
+        return Instrument(base=base, **fields)
 
 
 def _pattern(template: str) -> re.Pattern[str]:

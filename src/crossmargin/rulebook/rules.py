@@ -15,12 +15,20 @@ class OptionRates(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     """Margin of short options, fractions of the underlying's price.
 
     Attributes:
+        underlying_fee: Liquidation fee inside maintenance, fraction of the underlying (Bybit).
+        maintenance_of: What the maintenance rate of a call counts on too: nothing, or the option's mark (the greater).
+        initial_covers_maintenance: Whether initial margin is never below maintenance margin.
+        premium: Price added to initial margin: the mark, or the greater of mark and average price.
         initial_floor: Least initial margin (OKX a).
         initial_start: Initial margin at the money (OKX b), reduced by the out-of-the-money distance.
         maintenance: Maintenance margin, by base currency (OKX c).
         order_floor: Least hold of a sell-to-open order.
     """
 
+    underlying_fee: NonNegative = NonNegative(0)
+    maintenance_of: Literal["underlying", "greater_of_underlying_and_mark"] = "underlying"
+    initial_covers_maintenance: bool = False
+    premium: Literal["mark", "greater_of_mark_and_average"] = "mark"
     initial_floor: NonNegative
     initial_start: NonNegative
     maintenance: dict[str, NonNegative]
@@ -66,6 +74,7 @@ class Rules(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         withdrawal: Named formula of the largest withdrawal.
         venue_liquidation: Named formula of the venue's printed liquidation price.
         break_even: Named formula of the break-even price.
+        break_even_fee_floor: Least fee rate in the break-even price.
         option: Option rates, absent where options are not covered.
     """
 
@@ -103,8 +112,9 @@ class Rules(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     withdrawal: Literal["free_margin_without_gains", "over_initial", "over_initial_and_tenth"] = (
         "free_margin_without_gains"
     )
-    venue_liquidation: Literal["okx", "binance", "bybit", "hyperliquid", "dydx", "none"] = "none"
+    venue_liquidation: Literal["okx", "binance", "margin_at_entry", "exact", "none"] = "none"
     break_even: Literal["round_trip", "entry_fee", "closing_fee"] = "round_trip"
+    break_even_fee_floor: NonNegative = NonNegative(0)
     option: OptionRates | None = None
 
     def triggered(self, available: Decimal, required: Decimal) -> bool:

@@ -1,0 +1,32 @@
+"""Prices after a move."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+import msgspec
+
+from crossmargin.domain.arithmetic import ONE, ZERO, exact
+from crossmargin.domain.marks import Marks
+from crossmargin.rulebook.model import Rulebook
+
+__all__ = ["moved"]
+
+
+@exact
+def moved(marks: Marks, rulebook: Rulebook, moves: Mapping[str, Decimal]) -> Marks:
+    """Prices after each coin moved by a fraction: its instruments' marks, its indices and its USD price.
+
+    Raises:
+        ValueError: a move of -1 or below leaves no price.
+
+    Source: SPEC 2 B6 "price".
+    """
+    for coin, move in moves.items():
+        if move <= -ONE:
+            raise ValueError(f"a move of {move} leaves no price of {coin}")
+    prices = dict(marks.mark)
+    for name, price in marks.mark.items():
+        prices[name] = price * (ONE + moves.get(rulebook.instrument(name).underlying, ZERO))
+    index = {pair: price * (ONE + moves.get(pair.partition("-")[0], ZERO)) for pair, price in marks.index.items()}
+    fx = {currency: price * (ONE + moves.get(currency, ZERO)) for currency, price in marks.fx.items()}
+    return msgspec.structs.replace(marks, mark=prices, index=index, fx=fx)

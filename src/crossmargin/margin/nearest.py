@@ -1,0 +1,135 @@
+"""The nearest move that brings a pool to its trigger, whatever kind of pool it is.
+
+A pool of one currency is solved in closed form by `crossing`. In a pool of the whole account the collateral's own
+price and its slices move too; between all tier bounds and slice bounds the surplus in USD is a straight line, so two
+assessments of each piece give the root exactly.
+"""
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+
+from msgspec import structs
+
+from crossmargin.domain.account import Position
+from crossmargin.domain.arithmetic import ONE, ZERO, quotient, scaled, wide
+from crossmargin.errors import UnsupportedError
+from crossmargin.margin.account_pool import ACCOUNT_POOL
+from crossmargin.margin.assess import Assessment, assess
+from crossmargin.margin.crossing import Crossing, Move, crossing, is_safe, limit_of, roots_at, tier_bounds, zero_equity
+from crossmargin.margin.moved import moved
+from crossmargin.margin.pool import Pool, Risk
+
+__all__ = ["nearest", "nearest_zero_equity"]
+
+_QUARTER, _HALF = Decimal("0.25"), Decimal("0.5")
+_STRAIGHT = Decimal("1e-18")
+
+
+def nearest(assessment: Assessment, pool: Pool, betas: Mapping[str, Decimal], *, up: bool) -> Crossing | None:
+    """Nearest common move, up or down, at which a pool's ratio reaches 1; arguments as in `crossing`.
+
+    Source: SPEC 1 "liquidation price" (ours).
+    """
+    if pool.isolated is not None or ACCOUNT_POOL not in assessment.cross:
+        return crossing(pool, betas, assessment.rulebook.rules, up=up)
+    return _account_crossing(assessment, pool, betas, _surplus, up=up) if pool.risk.required else None
+
+
+def nearest_zero_equity(assessment: Assessment, pool: Pool, underlying: str) -> Move | None:
+    """Nearest move of one coin at which what supports a pool is used up, None when no price does that.
+
+    Source: SPEC 2 B5.
+    """
+    if pool.isolated is not None or ACCOUNT_POOL not in assessment.cross:
+        return zero_equity(pool, underlying)
+    betas = {underlying: ONE}
+    found = [_account_crossing(assessment, pool, betas, _available, up=up) for up in (False, True)]
+    return min((each.move for each in found if each), key=lambda move: abs(move.size), default=None)
+
+
+def _surplus(risk: Risk) -> Decimal:
+    return risk.available - risk.required
+
+
+def _available(risk: Risk) -> Decimal:
+    return risk.available
+
+
+@wide
+def _account_crossing(
+    assessment: Assessment, pool: Pool, betas: Mapping[str, Decimal], measure: Callable[[Risk], Decimal], *, up: bool
+) -> Crossing | None:
+    rules, start = assessment.rulebook.rules, measure(pool.risk)
+    if not start:
+        return Crossing(Move(ZERO))
+    safe = is_safe(start, rules)
+    limit = limit_of(betas, up=up)
+    bounds = sorted(
+        (
+            each
+            for each in (*tier_bounds(pool, betas, up=up), *_slice_bounds(assessment, pool, betas))
+            if (each.numerator > 0) is up and each.numerator and (limit is None or abs(each.size) < abs(limit))
+        ),
+        key=lambda each: abs(each.size),
+    )
+    near, passed = ZERO, list[Move]()
+    for far in [*bounds, None]:
+        end = far.size if far is not None else limit
+        at, per_move = _line(assessment, betas, measure, near, end, up=up)
+        if passed and is_safe(at, rules) != safe:
+            return Crossing(passed[-1], tuple(passed[:-1]), jump=True)
+        if per_move:
+            size = near - quotient(at, per_move)
+            beyond = size > near if up else size < near
+            if beyond and (end is None or abs(size) <= abs(end)):
+                return Crossing(Move(size), tuple(passed))
+        if far is not None:
+            passed.append(far)
+            near = far.size
+    return None
+
+
+def _line(
+    assessment: Assessment,
+    betas: Mapping[str, Decimal],
+    measure: Callable[[Risk], Decimal],
+    near: Decimal,
+    end: Decimal | None,
+    *,
+    up: bool,
+) -> tuple[Decimal, Decimal]:
+    """Surplus just beyond `near` and its change per unit of move, from assessments inside the piece.
+
+    Raises:
+        UnsupportedError: the surplus is no straight line (a contract settled in a coin that moves apart from its own).
+    """
+    span = end - near if end is not None else (ONE if up else -ONE)
+    first, middle, last = near + span * _QUARTER, near + span * _HALF, near + span * (ONE - _QUARTER)
+    at_first, at_middle, at_last = (measure(_risk_at(assessment, betas, move)) for move in (first, middle, last))
+    if abs(at_first + at_last - at_middle - at_middle) > _STRAIGHT * max(ONE, abs(at_first), abs(at_last)):
+        raise UnsupportedError("the account's surplus is not a straight line in this move: move one coin at a time")
+    per_move = quotient(at_last - at_first, last - first)
+    return at_first - scaled(at_last - at_first, first - near, last - first), per_move
+
+
+def _risk_at(assessment: Assessment, betas: Mapping[str, Decimal], move: Decimal) -> Risk:
+    marks = moved(assessment.marks, assessment.rulebook, {coin: beta * move for coin, beta in betas.items()})
+    return assess(assessment.account, marks, assessment.rulebook).cross[ACCOUNT_POOL].risk
+
+
+def _slice_bounds(assessment: Assessment, pool: Pool, betas: Mapping[str, Decimal]) -> list[Move]:
+    """Moves at which some currency's amount passes a bound of its collateral slices (zero among them)."""
+    if assessment.rulebook.rules.collateral_pnl != "discounted":
+        return []
+    found = []
+    for currency, sheet in assessment.sheets.items():
+        legs = tuple(
+            structs.replace(leg, table=None, maintenance=None, closing_fee=ZERO, fixed_fee=ZERO, value_path=leg.path)
+            for leg in pool.legs
+            if leg.currency == currency and isinstance(leg.holding, Position)
+        )
+        curve = assessment.rulebook.collateral.get(currency)
+        cash = sheet.figure("balance") - sheet.figure("interest") + sheet.figure("option_value")
+        for bound in curve.bounds if curve is not None else (ZERO,):
+            found += roots_at(structs.replace(pool, legs=legs, fixed=cash - bound), betas)
+    return found
