@@ -23,9 +23,11 @@ from msgspec import Struct
 from crossmargin.cli.main import main
 from crossmargin.domain.documents import parse_json, parse_toml
 from crossmargin.formats.account_file import build_book
+from crossmargin.formats.ccxt_file import read_ccxt
 from crossmargin.formats.changes_file import build_changes
 from crossmargin.formats.yaml_file import parse_yaml
 from crossmargin.rulebook import load
+from crossmargin.rulebook.load import parse
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -160,9 +162,13 @@ def test_python_blocks_give_what_they_show(page: Path, folder: Path) -> None:
 
 @pytest.mark.parametrize("block", blocks("toml", "yaml", "json"), ids=lambda block: block.name)
 def test_document_block_is_read_by_its_reader(block: Block) -> None:
-    """An account on a page is a valid account file, a list of changes a valid what-if file."""
+    """An account on a page is a valid account file, a list of changes a what-if file, rules a rulebook."""
     document: Any = PARSERS[block.language](block.text, block.name)
-    if "venue" in document and "title" not in document:
+    if "title" in document:
+        parse(block.text, block.name)
+    elif "balance" in document:
+        read_ccxt(document)
+    elif "venue" in document:
         build_book(document, block.name)
     elif "changes" in document:
         build_changes(document, block.name, load("textbook"))

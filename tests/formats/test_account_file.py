@@ -65,7 +65,7 @@ SHAPES: list[tuple[Callable[[Document], Document], str]] = [
     (lambda d: {"balances": {}}, "the key 'venue' is missing"),
     (lambda d: d | {"venue": "okex"}, "venue: 'okex': not known: choose one of binance, okx, textbook"),
     (lambda d: d | {"venue": "a\nb\x1b[2J"}, "venue: 'a\\nb\\x1b[2J': not known"),
-    (lambda d: d | {"ballances": {}}, "unknown key 'ballances': did you mean balances?"),
+    (lambda d: d | {"balancez": {}}, "unknown key 'balancez': did you mean balances?"),
     (lambda d: d | {"\u202e": 1}, "unknown key '\\u202e'"),
     (lambda d: d | {"account_mode": "cross"}, "account_mode: 'cross' is not one of single_currency, multi"),
     (lambda d: d | {"position_mode": 1}, "position_mode: "),
@@ -89,7 +89,7 @@ SHAPES: list[tuple[Callable[[Document], Document], str]] = [
     (lambda d: d | {"positions": ["x"]}, "positions[0]: expected a table of keys, found 'x'"),
     (lambda d: d | {"marks": {"BTC-USDT-SWAP": "0"}}, 'marks."BTC-USDT-SWAP": 0 is out of bounds'),
     (lambda d: d | {"rules": {"trigger": "=="}}, "rules.trigger: '==' is not one of <=, <"),
-    (lambda d: d | {"rules": {"triger": "<"}}, "rules: unknown key 'triger': did you mean trigger?"),
+    (lambda d: d | {"rules": {"triggr": "<"}}, "rules: unknown key 'triggr': did you mean trigger?"),
     (
         lambda d: d | {"marks": {"BTC-USDT-SWAP": "1", "BTC/USDT:USDT": "2"}},
         'marks."BTC/USDT:USDT": a second price of BTC-USDT-SWAP',

@@ -498,3 +498,40 @@ def test_an_empty_account(binance: Document) -> None:
 
     assert (book.account.positions, book.account.orders) == ((), ())
     assert book.account.balances == {"USDT": Decimal("72.72317863")}
+
+
+def test_what_is_no_answer_at_all(tmp_path: Path, okx: Document) -> None:
+    """A list of positions alone has no balance; a value without a JSON form is no answer."""
+    path = tmp_path / "positions.json"
+    path.write_text("[]", encoding="utf-8")
+    with pytest.raises(InputError, match=r"positions\.json: expected a table with balance and positions, found \[\]"):
+        read_ccxt(str(path))
+
+    okx["orders"] = {(1, 2): "a key that is no text"}
+    assert refused(okx).startswith("orders: cannot be written as JSON: ")
+
+
+def test_rules_are_those_of_the_day_beside_the_answers(binance: Document) -> None:
+    """Answers carry no time of their own: the newest rules hold unless a day is given."""
+    binance["positions"] = [binance["positions"][1]]
+    bounds = []
+    for as_of in (None, "2022-06-01"):
+        book = read_ccxt(binance | ({} if as_of is None else {"as_of": as_of}))
+        instrument = book.rulebook.instrument("BTCUSDT")
+        bounds.append(book.rulebook.tier_table(instrument, MarginMode.CROSS).tiers[0].up_to)
+
+    assert bounds == [300_000, 50_000]
+
+
+def test_orders_without_id_are_numbered(okx: Document) -> None:
+    """By their place in the file."""
+    okx["orders"][0]["id"] = None
+
+    assert read_ccxt(okx).account.orders[0].id == "order-1"
+
+
+def test_a_stop_s_mark_may_be_given(okx: Document) -> None:
+    """An order in an instrument without position takes its mark from beside the answers."""
+    okx["positions"], okx["marks"] = [], {"BTC/USDT:USDT": "43000"}
+
+    assert read_ccxt(okx).marks.mark == {"BTC-USDT-SWAP": Decimal(43000)}

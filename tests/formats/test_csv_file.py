@@ -164,3 +164,13 @@ def test_ten_thousand_rows(tmp_path: Path) -> None:
 
     rows.append("X-USDT-SWAP,long,x,100,10,100")
     assert refused(tmp_path, "\n".join([HEADER, *rows])).startswith("p.csv:10002: contracts: 'x'")
+
+
+def test_rules_of_a_day(tmp_path: Path) -> None:
+    """The day is given beside the file."""
+    path = tmp_path / "p.csv"
+    path.write_text(HEADER, encoding="utf-8")
+    book = read_positions_csv(str(path), venue="binance", balances=CASH, as_of="2022-06-01")
+
+    assert book.account.as_of is not None
+    assert book.account.as_of.date().isoformat() == "2022-06-01"

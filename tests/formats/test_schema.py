@@ -62,7 +62,7 @@ ENTRY = {"instrument": "BTC-USDT-SWAP", "side": "long", "contracts": "1", "entry
 WRONG: list[dict[str, Any]] = [
     {},
     {"venue": 5},
-    {"venue": "okx", "ballances": {}},
+    {"venue": "okx", "balancez": {}},
     {"venue": "okx", "account_mode": "cross"},
     {"venue": "okx", "balances": {"USDT": "NaN"}},
     {"venue": "okx", "balances": {"USDT": "1_000"}},
