@@ -30,6 +30,8 @@ from crossmargin.formats.account_shape import (
     TierEntry,
     TrailingEntry,
 )
+from crossmargin.rulebook.collateral import Collateral, Slice
+from crossmargin.rulebook.load import SliceRow, TierRow
 from crossmargin.rulebook.tiers import Tier
 
 __all__ = ["account_schema", "written"]
@@ -68,10 +70,14 @@ _SAME_NAMES: dict[type[Struct], tuple[type[Struct], ...]] = {
     InstrumentEntry: (Instrument,),
     StopEntry: (AttachedStop,),
     TierEntry: (Tier,),
+    TierRow: (Tier,),
+    SliceRow: (Slice,),
+    CollateralEntry: (Collateral,),
 }
 _OWN_NAMES: dict[type[Struct], dict[str, str]] = {
     AccountFile: {
         "venue": "Rule set; `crossmargin venues` lists them.",
+        "account_mode": "How collateral is shared; the venue's first mode where absent.",
         "rules": "Rules replaced for this file alone, by key of the rulebook.",
         "liabilities": "Borrowed amounts per currency (multi-currency mode).",
         "collateral": "Which assets count as collateral, and how much of them (multi-currency mode).",
@@ -103,10 +109,12 @@ _OWN_NAMES: dict[type[Struct], dict[str, str]] = {
         "distance": "Distance in quote currency; or give percent.",
         "on": "What it trails: last price, mark price or account equity.",
     },
+    SliceRow: {"up_to": "Upper bound of the slice, units of the currency; left out on an open-ended last slice."},
     CurrencyEntry: {"quantum": "Smallest amount that can move."},
     CollateralEntry: {
-        "enabled": "Whether the asset counts as collateral.",
-        "tiers": "Haircut tiers of the asset, in ascending order.",
+        "enabled": "Whether a positive amount counts at all.",
+        "tiers": "Slices of the amount and how much of each counts, ascending; they replace the rulebook's.",
+        "loan_tiers": "Margin rates of what is owed in the currency, by borrowed amount, ascending.",
     },
 }
 

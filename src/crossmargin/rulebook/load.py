@@ -18,7 +18,7 @@ from crossmargin.rulebook.model import Rulebook, Template, TierKey
 from crossmargin.rulebook.rules import Rules
 from crossmargin.rulebook.tiers import Tier, TierTable, deductions
 
-__all__ = ["CollateralEntry", "TierRow", "collateral", "load", "parse", "tier_table", "venues"]
+__all__ = ["CollateralEntry", "SliceRow", "TierRow", "collateral", "load", "parse", "tier_table", "venues"]
 
 
 class _InstrumentEntry(Struct, forbid_unknown_fields=True, kw_only=True):
