@@ -18,6 +18,8 @@ _VERBS = {
     "liq": ("liq", "Liquidation prices: each leg, a market move, two coins at once."),
     "what-if": ("what_if", "Before and after a list of changes."),
     "explain": ("explain", "The lines whose sum is a figure."),
+    "compare": ("compare", "One book under the rules of every venue."),
+    "reconcile": ("reconcile", "Our figures beside those that the venue reported."),
     "replay": ("replay", "An account through recorded or generated prices."),
     "venues": ("venues", "Rulebooks, their sources and how sure each rule is."),
     "demo": ("demo", "Two fates of one book: cross and isolated through two crashes."),

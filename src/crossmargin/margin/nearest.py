@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from msgspec import structs
 
-from crossmargin.domain.account import Position
+from crossmargin.domain.account import MarginMode, Position
 from crossmargin.domain.arithmetic import ONE, ZERO, quotient, scaled, wide
 from crossmargin.errors import UnsupportedError
 from crossmargin.margin.account_pool import ACCOUNT_POOL
@@ -18,6 +18,7 @@ from crossmargin.margin.assess import Assessment, assess
 from crossmargin.margin.crossing import Crossing, Move, crossing, is_safe, limit_of, roots_at, tier_bounds, zero_equity
 from crossmargin.margin.moved import moved
 from crossmargin.margin.pool import Pool, Risk
+from crossmargin.rulebook.model import Rulebook
 
 __all__ = ["nearest", "nearest_zero_equity"]
 
@@ -118,9 +119,7 @@ def _risk_at(assessment: Assessment, betas: Mapping[str, Decimal], move: Decimal
 
 
 def _slice_bounds(assessment: Assessment, pool: Pool, betas: Mapping[str, Decimal]) -> list[Move]:
-    """Moves at which some currency's amount passes a bound of its collateral slices (zero among them)."""
-    if assessment.rulebook.rules.collateral_pnl != "discounted":
-        return []
+    """Moves at which some currency's amount passes a bound of its collateral slices or of its loan tiers."""
     found = []
     for currency, sheet in assessment.sheets.items():
         legs = tuple(
@@ -128,8 +127,19 @@ def _slice_bounds(assessment: Assessment, pool: Pool, betas: Mapping[str, Decima
             for leg in pool.legs
             if leg.currency == currency and isinstance(leg.holding, Position)
         )
-        curve = assessment.rulebook.collateral.get(currency)
         cash = sheet.figure("balance") - sheet.figure("interest") + sheet.figure("option_value")
-        for bound in curve.bounds if curve is not None else (ZERO,):
+        for bound in _amounts_at_bounds(currency, assessment.rulebook):
             found += roots_at(structs.replace(pool, legs=legs, fixed=cash - bound), betas)
     return found
+
+
+def _amounts_at_bounds(currency: str, rulebook: Rulebook) -> list[Decimal]:
+    """Amounts of a currency, PnL included, at which its value bends: slices above zero, debts below."""
+    amounts = [ZERO]
+    curve = rulebook.collateral.get(currency)
+    if curve is not None and rulebook.rules.collateral_pnl == "discounted":
+        amounts += curve.bounds
+    loans = rulebook.tiers.get(("borrow", currency, MarginMode.CROSS))
+    if loans is not None:
+        amounts += [-tier.up_to for tier in loans.tiers if tier.up_to is not None]
+    return amounts
