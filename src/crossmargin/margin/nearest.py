@@ -23,7 +23,7 @@ from crossmargin.rulebook.model import Rulebook
 __all__ = ["nearest", "nearest_zero_equity"]
 
 _QUARTER, _HALF = Decimal("0.25"), Decimal("0.5")
-_STRAIGHT = Decimal("1e-18")
+_STRAIGHT, _SAME = Decimal("1e-18"), Decimal("1e-24")
 
 
 def nearest(assessment: Assessment, pool: Pool, betas: Mapping[str, Decimal], *, up: bool) -> Crossing | None:
@@ -68,7 +68,7 @@ def _account_crossing(
     bounds = sorted(
         (
             each
-            for each in (*tier_bounds(pool, betas, up=up), *_slice_bounds(assessment, pool, betas))
+            for each in (*tier_bounds(pool, betas, up=up), *_kinks(assessment, pool, betas))
             if (each.numerator > 0) is up and each.numerator and (limit is None or abs(each.size) < abs(limit))
         ),
         key=lambda each: abs(each.size),
@@ -81,8 +81,10 @@ def _account_crossing(
             return Crossing(passed[-1], tuple(passed[:-1]), jump=True)
         if per_move:
             size = near - quotient(at, per_move)
+            if far is not None and abs(size - far.size) <= _SAME:
+                return Crossing(far, tuple(passed))
             beyond = size > near if up else size < near
-            if beyond and (end is None or abs(size) <= abs(end)):
+            if beyond and (end is None or abs(size) < abs(end)):
                 return Crossing(Move(size), tuple(passed))
         if far is not None:
             passed.append(far)
@@ -118,8 +120,8 @@ def _risk_at(assessment: Assessment, betas: Mapping[str, Decimal], move: Decimal
     return assess(assessment.account, marks, assessment.rulebook).cross[ACCOUNT_POOL].risk
 
 
-def _slice_bounds(assessment: Assessment, pool: Pool, betas: Mapping[str, Decimal]) -> list[Move]:
-    """Moves at which some currency's amount passes a bound of its collateral slices or of its loan tiers."""
+def _kinks(assessment: Assessment, pool: Pool, betas: Mapping[str, Decimal]) -> list[Move]:
+    """Moves at which what supports the pool changes its slope: slices of collateral, debts, losses of open orders."""
     found = []
     for currency, sheet in assessment.sheets.items():
         legs = tuple(
@@ -127,19 +129,31 @@ def _slice_bounds(assessment: Assessment, pool: Pool, betas: Mapping[str, Decima
             for leg in pool.legs
             if leg.currency == currency and isinstance(leg.holding, Position)
         )
+        held = sheet.figure("spot_holds")
         cash = sheet.figure("balance") - sheet.figure("interest") + sheet.figure("option_value")
-        for bound in _amounts_at_bounds(currency, assessment.rulebook):
+        for bound in _amounts_at_bounds(currency, held, assessment.rulebook):
             found += roots_at(structs.replace(pool, legs=legs, fixed=cash - bound), betas)
-    return found
+    return found + _order_kinks(assessment, betas)
 
 
-def _amounts_at_bounds(currency: str, rulebook: Rulebook) -> list[Decimal]:
+def _amounts_at_bounds(currency: str, spot_holds: Decimal, rulebook: Rulebook) -> list[Decimal]:
     """Amounts of a currency, PnL included, at which its value bends: slices above zero, debts below."""
-    amounts = [ZERO]
+    amounts = [ZERO, spot_holds]
     curve = rulebook.collateral.get(currency)
     if curve is not None and rulebook.rules.collateral_pnl == "discounted":
         amounts += curve.bounds
     loans = rulebook.tiers.get(("borrow", currency, MarginMode.CROSS))
     if loans is not None:
-        amounts += [-tier.up_to for tier in loans.tiers if tier.up_to is not None]
+        amounts += [spot_holds - tier.up_to for tier in loans.tiers if tier.up_to is not None]
     return amounts
+
+
+def _order_kinks(assessment: Assessment, betas: Mapping[str, Decimal]) -> list[Move]:
+    """Moves that take a mark past the price of an open order whose loss counts."""
+    found = []
+    for hold in assessment.holds if assessment.rulebook.rules.open_loss else ():
+        mark, beta = assessment.marks.mark_of(hold.instrument.id), betas.get(hold.instrument.underlying, ZERO)
+        if beta and hold.order.price is not None:
+            gap = hold.order.price - mark
+            found.append(Move(gap if beta > 0 else -gap, mark * abs(beta)))
+    return found
