@@ -125,7 +125,8 @@ class BookBuilder:
             except ValueError as error:
                 raise self.wrong(f"collateral.{currency}", str(error)) from None
             if not given.tiers and known is not None:
-                built = msgspec.structs.replace(known, enabled=given.enabled)
+                buffers = {name: getattr(built, name) or getattr(known, name) for name in ("bid_buffer", "ask_buffer")}
+                built = msgspec.structs.replace(known, enabled=given.enabled, **buffers)
             curves[currency] = built
         return msgspec.structs.replace(rulebook, collateral=curves)
 

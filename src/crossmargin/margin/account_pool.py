@@ -98,7 +98,7 @@ def collateral_of(currency: str, rulebook: Rulebook) -> Collateral:
     Source: the rulebook's [collateral], or the account file's.
     """
     found = rulebook.collateral.get(currency)
-    if found is None:
+    if found is None or (found.enabled and not found.slices):
         raise MissingDataError(
             f"{rulebook.venue}: no collateral rates known for {currency}: give them in the account file: "
             f'[collateral.{currency}] tiers = [{{ up_to = "10", rate = "0.98" }}, {{ rate = "0.95" }}]'

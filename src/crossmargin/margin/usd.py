@@ -65,7 +65,9 @@ def account_figures(assessment: Assessment) -> AccountFigures:
             maintenance_margin_usd=whole.risk.maintenance,
             margin_ratio=whole.ratio,
             status=assessment.status,
-            reasons={name: why for name, why in reasons.items() if name != "account.margin_ratio" or not whole.ratio},
+            reasons={
+                name: why for name, why in reasons.items() if name != "account.margin_ratio" or whole.ratio is None
+            },
         )
     return AccountFigures(
         total_equity_usd=in_usd("equity"),
