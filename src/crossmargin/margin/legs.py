@@ -290,9 +290,7 @@ def _option_leg(position: Position, instrument: Instrument, marks: Marks, rulebo
     }
     if position.side == Side.LONG:
         return Leg(**common, maintenance=ZERO)
-    margin = short_option_margin(
-        instrument, position.contracts, marks, rulebook, average_price=position.entry_price
-    )
+    margin = short_option_margin(instrument, position.contracts, marks, rulebook, average_price=position.entry_price)
     return Leg(
         **common,
         initial=margin.initial,

@@ -76,6 +76,8 @@ def _account_crossing(
     near, passed = ZERO, list[Move]()
     for far in [*bounds, None]:
         end = far.size if far is not None else limit
+        if end == near:
+            continue
         at, per_move = _line(assessment, betas, measure, near, end, up=up)
         if passed and is_safe(at, rules) != safe:
             return Crossing(passed[-1], tuple(passed[:-1]), jump=True)
