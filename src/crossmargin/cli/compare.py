@@ -20,7 +20,7 @@ def command(file: str, only: tuple[str, ...], as_json: bool) -> int:
     FILE is an account file with unified names (BTC/USDT:USDT) or ids of its own venue. A venue that has no such
     listing, or whose tiers we have no source for, says so; [venues.NAME] tables of the file can give them.
 
-    Example: crossmargin compare examples/day-trader-venues.toml
+    Example: crossmargin compare examples/compare/day-trader.toml
     """
     from crossmargin.formats.compare_file import candidates
 

@@ -10,16 +10,22 @@ __all__ = ["command"]
 
 @click.command("venues")
 @click.argument("name", required=False)
+@click.option("--update", is_flag=True, help="Fetch NAME's tier tables through ccxt into your data folder, dated.")
 @json_option
-def command(name: str | None, as_json: bool) -> int:
+def command(name: str | None, update: bool, as_json: bool) -> int:
     """List the rulebooks, or show one: its rules with their evidence, its instruments and the dates of its tiers.
 
-    Evidence: S solid, D documented, O observed, 3 third party, R unconfirmed.
+    Evidence: S solid, D documented, O observed, 3 third party, R unconfirmed. With --update NAME's tier tables are
+    fetched through ccxt (extra `live`) into your data folder, dated; older tables stay for older days.
 
     Example: crossmargin venues okx
     """
     from crossmargin.rulebook import load, venues
 
+    if update:
+        from crossmargin.cli.venues_update import update_tiers
+
+        return update_tiers(name, as_json)
     if name is None:
         books = [load(each) for each in venues()]
         rows = [(b.venue, b.title, b.effective_from, len(b.instruments), len(b.templates)) for b in books]

@@ -35,8 +35,10 @@ from crossmargin.formats.account_shape import (
     StopEntry,
     TrailingEntry,
 )
+from crossmargin.formats.user_folder import user_tier_folder
 from crossmargin.rulebook.load import CollateralEntry, collateral, load, tier_table
 from crossmargin.rulebook.model import Rulebook, TierKey
+from crossmargin.rulebook.updates import updated
 
 __all__ = ["Book", "BookBuilder"]
 
@@ -89,6 +91,9 @@ class BookBuilder:
         )
         account = msgspec.structs.replace(account, positions=tuple(p for p in account.positions if p is not _EMPTY))
         self._check_together(account)
+        holdings: list[Position | Order] = [*account.positions, *account.orders]
+        families = {self.rulebook.instrument(each.instrument).family for each in holdings}
+        self.assumptions += [note for family, note in self.rulebook.user_tiers.items() if family in families]
         return Book(
             account=account,
             marks=self._marks(),
@@ -103,6 +108,7 @@ class BookBuilder:
             rulebook = load(entry.venue, None if on is None else on.date(), entry.account_mode)
         except RulebookError as error:
             raise self.wrong(error.key, f"{shown(entry.venue)}: {error.problem}") from None
+        rulebook = updated(rulebook, user_tier_folder(), None if on is None else on.date())
         if entry.rules:
             rulebook = self._with_rules(rulebook)
         instruments, tiers = [], {}

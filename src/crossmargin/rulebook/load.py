@@ -18,7 +18,17 @@ from crossmargin.rulebook.model import Rulebook, Template, TierKey
 from crossmargin.rulebook.rules import Rules
 from crossmargin.rulebook.tiers import Tier, TierTable, deductions
 
-__all__ = ["CollateralEntry", "SliceRow", "TierRow", "collateral", "load", "parse", "tier_table", "venues"]
+__all__ = [
+    "CollateralEntry",
+    "SliceRow",
+    "TierRow",
+    "collateral",
+    "load",
+    "parse",
+    "parse_tiers",
+    "tier_table",
+    "venues",
+]
 
 
 class _InstrumentEntry(Struct, forbid_unknown_fields=True, kw_only=True):
@@ -101,6 +111,7 @@ class _File(Struct, forbid_unknown_fields=True, kw_only=True):
     effective_from: date
     source: str
     retrieved: date
+    ccxt: str = ""
     rules: Rules
     evidence: dict[str, str] = {}
     refusals: dict[str, str] = {}
@@ -110,6 +121,10 @@ class _File(Struct, forbid_unknown_fields=True, kw_only=True):
     template: tuple[_TemplateEntry, ...] = ()
     tiers: tuple[_TierEntry, ...] = ()
     example: tuple[_Example, ...] = ()
+
+
+class _TierFile(Struct, forbid_unknown_fields=True, kw_only=True):
+    tiers: tuple[_TierEntry, ...]
 
 
 def venues() -> tuple[str, ...]:
@@ -178,10 +193,11 @@ def parse(text: str, file: str, on: date | None = None) -> Rulebook:
         effective_from=entry.effective_from,
         source=entry.source,
         retrieved=entry.retrieved,
+        ccxt=entry.ccxt,
         rules=entry.rules,
         instruments={id: _instrument(file, id, each) for id, each in entry.instruments.items()},
         templates=tuple(_template(each) for each in entry.template),
-        tiers={**_current_tiers(file, entry, on), **_loan_tiers(file, entry)},
+        tiers={**_current_tiers(file, entry.tiers, entry.rules, on), **_loan_tiers(file, entry)},
         collateral={currency: _collateral(file, currency, each) for currency, each in entry.collateral.items()},
         evidence=entry.evidence,
         refusal_codes=entry.refusals,
@@ -190,6 +206,19 @@ def parse(text: str, file: str, on: date | None = None) -> Rulebook:
             {"say": each.say, "source": each.source, "expect": each.expect, "book": each.book} for each in entry.example
         ),
     )
+
+
+def parse_tiers(text: str, file: str, rules: Rules, on: date | None = None) -> dict[TierKey, TierTable]:
+    """Read a file that holds only [[tiers]], as `crossmargin venues --update` writes it.
+
+    Raises:
+        RulebookError: file, key, problem.
+    """
+    try:
+        entry = convert(parse_toml(text, file), _TierFile, file)
+    except InputError as error:
+        raise RulebookError(file, error.field or "file", error.problem) from None
+    return _current_tiers(file, entry.tiers, rules, on)
 
 
 def _extended(raw: dict[str, Any], file: str) -> dict[str, Any]:
@@ -312,13 +341,15 @@ def _template(entry: _TemplateEntry) -> Template:
     return Template(id=entry.id, unified=entry.unified, fields=fields)
 
 
-def _current_tiers(file: str, content: _File, on: date | None) -> dict[TierKey, TierTable]:
+def _current_tiers(
+    file: str, entries: tuple[_TierEntry, ...], rules: Rules, on: date | None
+) -> dict[TierKey, TierTable]:
     """Keep, for each family and margin mode, the newest table that is not later than the day."""
     found: dict[TierKey, TierTable] = {}
-    for index, entry in enumerate(content.tiers):
+    for index, entry in enumerate(entries):
         if on is not None and entry.effective_from is not None and entry.effective_from > on:
             continue
-        table = _table(file, index, entry, content.rules)
+        table = _table(file, index, entry, rules)
         for family in entry.families:
             for mode in entry.margin_modes:
                 key = (entry.kind, family, mode)

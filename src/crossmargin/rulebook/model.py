@@ -79,6 +79,8 @@ class Rulebook(Struct, frozen=True, kw_only=True, dict=True):
         refusal_codes: The venue's own error codes, by reason.
         venue_fields: The venue's names of our figures: currency, position, account.
         examples: Worked examples, run by a test.
+        user_tiers: Which tables come from the user's own folder: family and where it was fetched.
+        ccxt: Name of the venue's class in ccxt, where its tiers can be fetched.
         assumptions: What was assumed when the rulebook was put together.
     """
 
@@ -97,6 +99,8 @@ class Rulebook(Struct, frozen=True, kw_only=True, dict=True):
     venue_fields: dict[str, dict[str, str]] = {}
     examples: tuple[dict[str, Any], ...] = ()
     assumptions: tuple[str, ...] = ()
+    user_tiers: dict[str, str] = {}
+    ccxt: str = ""
 
     @property
     def id(self) -> str:
