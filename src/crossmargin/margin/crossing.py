@@ -92,7 +92,7 @@ class _Piece(Struct, frozen=True):
         return _quadratic(square, linear, rest)
 
     def _roots_of_square(self) -> list[Move]:
-        """constant + reciprocal / f + square / f^2 = 0 over f = 1 + beta x move; no direct term may stand beside it."""
+        """Constant + reciprocal / f + square / f^2 = 0 over f = 1 + beta x move; no direct term may stand beside it."""
         if self.slope:
             raise UnsupportedError(
                 "a requirement that grows with the square of 1 / price stands beside linear contracts"
