@@ -27,7 +27,9 @@ def in_mode(account: Account, mode: MarginMode, marks: Marks, rulebook: Rulebook
     held = {(each.instrument, each.side): each.margin_mode for each in account.positions if each.margin_mode == mode}
     for position in account.positions:
         if position.margin_mode != mode and (position.instrument, position.side) in held:
-            raise UnsupportedError(f"{position.instrument} is held {position.side} in both modes: they cannot be merged")
+            raise UnsupportedError(
+                f"{position.instrument} is held {position.side} in both modes: they cannot be merged"
+            )
         if rulebook.instrument(position.instrument).kind != Kind.OPTION:
             account = switched(account, position, mode, marks, rulebook)
     orders = tuple(msgspec.structs.replace(order, margin_mode=mode) for order in account.orders)
