@@ -68,10 +68,13 @@ class _Piece(Struct, frozen=True):
     reciprocal: Decimal
     beta: Decimal
 
-    def surplus(self, move: Decimal) -> Decimal:
-        """The surplus at a move where prices are above zero."""
-        amount = self.constant + self.slope * move
-        return amount + quotient(self.reciprocal, ONE + self.beta * move) if self.reciprocal else amount
+    def surplus_sign(self, move: Move) -> Decimal:
+        """The surplus at a move where prices are above zero, times something positive: exact, without a quotient."""
+        amount = self.constant * move.denominator + self.slope * move.numerator
+        if not self.reciprocal:
+            return amount
+        price = move.denominator + self.beta * move.numerator
+        return amount * price + self.reciprocal * move.denominator * move.denominator
 
     def roots(self) -> list[Move]:
         """Every move at which the surplus is zero (a surplus that is zero everywhere has none)."""
@@ -111,20 +114,20 @@ def crossing(pool: Pool, betas: Mapping[str, Decimal], rules: Rules, *, up: bool
         return Crossing(Move(ZERO))
     safe = not rules.triggered(pool.risk.available, pool.risk.required)
     bounds = sorted(_bounds(pool, betas, up=up), key=lambda bound: abs(bound.size))
-    limit = _limit(pool, betas, up=up)
-    near = ZERO
+    near = Move(ZERO)
     passed: list[Move] = []
-    for far in [*bounds, None]:
-        end = limit if far is None else far.size
-        piece = _piece(pool, betas, _inside(near, end, up=up))
-        if passed and _is_safe(piece.surplus(near), rules) != safe:
-            return Crossing(passed[-1], tuple(passed[:-1]), jump=True)
-        found = [each for each in piece.roots() if _between(each.size, near, end)]
+    before: _Piece | None = None
+    for end in [*bounds, _limit(pool, betas, up=up)]:
+        inside = _inside(near, end, up=up)
+        piece = _piece(pool, betas, inside)
+        if before is not None and _turns(piece, near, inside, rules, safe=safe):
+            return Crossing(near, _moves(passed[:-1]), jump=bool(before.surplus_sign(near)))
+        found = [each for each in piece.roots() if _between(each, near, end, up=up)]
         if found:
-            return Crossing(min(found, key=lambda each: abs(each.size)), tuple(passed))
-        if far is not None:
-            passed.append(far)
-            near = far.size
+            return Crossing(min(found, key=lambda each: abs(each.size)), _moves(passed))
+        if end is not None:
+            passed.append(end)
+            near, before = end, piece
     return None
 
 
@@ -143,8 +146,20 @@ def zero_equity(pool: Pool, underlying: str) -> Move | None:
     return min(real, key=lambda each: abs(each.size), default=None)
 
 
-def _is_safe(surplus: Decimal, rules: Rules) -> bool:
-    return surplus > 0 if rules.trigger == "<=" else surplus >= 0
+def _turns(piece: _Piece, near: Move, inside: Decimal, rules: Rules, *, safe: bool) -> bool:
+    """Whether the verdict is another one right after a tier bound, where this piece begins.
+
+    A surplus of just zero may be the verdict's own side; then a little further on decides.
+    """
+    surplus = piece.surplus_sign(near)
+    if not surplus and (rules.trigger == "<") is safe:
+        surplus = piece.surplus_sign(Move(inside))
+    return safe is not (surplus > 0 or (not surplus and rules.trigger == "<"))
+
+
+def _moves(passed: list[Move]) -> tuple[Move, ...]:
+    """The bounds that were passed; one that the mark stands on now is no move."""
+    return tuple(each for each in passed if each.numerator)
 
 
 def _beta(leg: Leg, betas: Mapping[str, Decimal]) -> Decimal:
@@ -158,26 +173,28 @@ def _move(numerator: Decimal, denominator: Decimal) -> Move:
     return Move(-numerator, -denominator) if denominator < 0 else Move(numerator, denominator)
 
 
-def _between(size: Decimal, near: Decimal, end: Decimal | None) -> bool:
-    """Beyond near, up to end, on the side of the search."""
-    if end is None:
-        return size > near
-    return near < size <= end if end > near else end < size < near
+def _between(move: Move, near: Move, end: Move | None, *, up: bool) -> bool:
+    """Beyond near on the side of the search and short of end: a bound has its own turn."""
+    return _further(move, near, up=up) and (end is None or _further(end, move, up=up))
 
 
-def _inside(near: Decimal, end: Decimal | None, *, up: bool) -> Decimal:
+def _further(move: Move, other: Move, *, up: bool) -> bool:
+    """Whether one move goes further than another: compared by cross-multiplication, because both may be thirds."""
+    ahead = move.numerator * other.denominator - other.numerator * move.denominator
+    return ahead > 0 if up else ahead < 0
+
+
+def _inside(near: Move, end: Move | None, *, up: bool) -> Decimal:
     """A move between two bounds, to read the tiers there."""
     if end is None:
-        return near + ONE if up else near - ONE
-    return (near + end) * Decimal("0.5")
+        return near.size + ONE if up else near.size - ONE
+    return (near.size + end.size) * Decimal("0.5")
 
 
-def _limit(pool: Pool, betas: Mapping[str, Decimal], *, up: bool) -> Decimal | None:
+def _limit(pool: Pool, betas: Mapping[str, Decimal], *, up: bool) -> Move | None:
     """The move at which the first price would be zero; None when prices only rise."""
     moving = [beta for leg in pool.legs if (beta := _beta(leg, betas)) and (beta < 0) is up]
-    if not moving:
-        return None
-    return -quotient(ONE, max(moving, key=abs))
+    return _move(-ONE, max(moving, key=abs)) if moving else None
 
 
 def _groups(legs: Iterable[Leg]) -> list[list[Leg]]:
@@ -200,7 +217,7 @@ def _size_moves(leg: Leg, betas: Mapping[str, Decimal]) -> bool:
 
 
 def _bounds(pool: Pool, betas: Mapping[str, Decimal], *, up: bool) -> list[Move]:
-    """Moves in one direction at which some tier group passes a bound."""
+    """Moves in one direction at which some tier group passes a bound; zero where the mark stands on a bound."""
     found = []
     for group in _groups(pool.legs):
         moving = [leg for leg in group if _size_moves(leg, betas)]
@@ -210,8 +227,9 @@ def _bounds(pool: Pool, betas: Mapping[str, Decimal], *, up: bool) -> list[Move]
         beta = _beta(first, betas)
         fixed = sum((leg.size for leg in group if leg not in moving), ZERO)
         size = sum((leg.size for leg in moving), ZERO)
-        tiers = first.table.tiers if first.table is not None else ()
-        for tier in tiers:
+        # Legs of one group may have tables of their own: each changes its rate where the shared size passes its bounds.
+        tables = {id(leg.table): leg.table for leg in group if leg.table is not None}
+        for tier in (row for table in tables.values() for row in table.tiers):
             room = tier.up_to - fixed if tier.up_to is not None else ZERO
             if room <= 0 or not size:
                 continue
@@ -220,7 +238,7 @@ def _bounds(pool: Pool, betas: Mapping[str, Decimal], *, up: bool) -> list[Move]
                 bound = _move(room - size, size * beta)
             else:
                 bound = _move(size - room, room * beta)
-            if bound.numerator and (bound.numerator > 0) is up:
+            if not bound.numerator or (bound.numerator > 0) is up:
                 found.append(bound)
     return found
 
