@@ -3,7 +3,7 @@
 Field names, units and defaults are explained in docs/reference/account-file.md.
 """
 
-from typing import Literal
+from typing import Any, Literal
 
 from msgspec import Struct
 
@@ -154,7 +154,7 @@ class AccountFile(Struct, forbid_unknown_fields=True, kw_only=True):
     account_mode: AccountMode = AccountMode.SINGLE_CURRENCY
     as_of: Moment | None = None
     position_mode: PositionMode = PositionMode.ONE_WAY
-    rules: dict[str, str] = {}
+    rules: dict[str, Any] = {}
     balances: dict[str, Amount] = {}
     liabilities: dict[str, NonNegative] = {}
     interest: dict[str, NonNegative] = {}
