@@ -105,7 +105,7 @@ def test_locks_satisfy_the_declared_dependencies() -> None:
     extras = settings["project"]["optional-dependencies"]
     base = settings["project"]["dependencies"]
     demo = [*base, *extras["serve"], *groups["build"]]
-    everything = [*demo, *extras["data"], *groups["test"], *groups["lint"]]
+    everything = [*demo, *extras["data"], *extras["fleet"], *groups["test"], *groups["lint"]]
     declared = {"base": base, "demo": demo, "test": everything}
     for lock, requirements in declared.items():
         locked = pins(ROOT / "locks" / f"{lock}.txt")

@@ -29,6 +29,20 @@ class Leaf(Struct, rename="camel", forbid_unknown_fields=True, kw_only=True):
     mode: Literal["a", "b"] = "a"
 
 
+class Oak(Struct, forbid_unknown_fields=True, kw_only=True, tag_field="kind", tag="oak"):
+    """One of two kinds, told apart by a key."""
+
+    height: Positive
+    colour: Colour = Colour.RED
+    acorns: dict[str, Positive] = {}
+
+
+class Elm(Struct, forbid_unknown_fields=True, kw_only=True, tag_field="kind", tag="elm"):
+    """The other kind."""
+
+    girth: Amount | None = None
+
+
 class Tree(Struct, forbid_unknown_fields=True, kw_only=True):
     """Containers inside each other."""
 
@@ -37,6 +51,8 @@ class Tree(Struct, forbid_unknown_fields=True, kw_only=True):
     rows: tuple[tuple[Amount, ...], ...] = ()
     when: Moment | None = None
     ready: bool = False
+    wood: tuple[Oak | Elm, ...] = ()
+    seed: Oak | Elm | None = None
 
 
 CASES: list[tuple[dict[str, Any], str]] = [
@@ -55,6 +71,20 @@ CASES: list[tuple[dict[str, Any], str]] = [
     ({"when": "noon"}, "when: 'noon' is not a time"),
     ({"when": 5}, "when: 5 is not a time"),
     ({"ready": "yes"}, "ready: expected true or false, found 'yes'"),
+    ({"wood": [{"kind": "oak", "height": "-1"}]}, "wood[0].height: -1 is out of bounds"),
+    (
+        {"wood": [{"kind": "oak", "height": "1", "heights": "1"}]},
+        "wood[0]: unknown key 'heights': did you mean height?",
+    ),
+    ({"wood": [{"kind": "oak", "height": "1", "colour": "gren"}]}, "wood[0].colour: 'gren' is not one of red, blue"),
+    ({"wood": [{"kind": "oak", "height": "1", "acorns": {"a b": "0"}}]}, 'wood[0].acorns."a b": 0 is out of bounds'),
+    ({"wood": [{"kind": "elm"}, {"kind": "oak"}]}, "wood[1]: the key 'height' is missing"),
+    ({"wood": [{"kind": "elms"}]}, "wood[0].kind: 'elms' is not one of oak, elm: did you mean elm?"),
+    ({"wood": [{"kind": 5}]}, "wood[0].kind: expected text, found 5"),
+    ({"wood": [{"girth": "1"}]}, "wood[0]: the key 'kind' is missing"),
+    ({"wood": ["oak"]}, "wood[0]: expected a table of keys, found 'oak'"),
+    ({"seed": {"kind": "elm", "girth": "x"}}, "seed.girth: 'x' is not a number"),
+    ({"seed": 1}, "seed: expected a table of keys, found 1"),
     ({"leaves": {5: []}}, "leaves: expected text, found {5: []}"),
     ({"x - at `$.leaves`": 1}, "unknown key 'x - at `$.leaves`'"),
     ({"leaves": {"a - at `$.rows`": "z - at `$.b`"}}, 'leaves."a - at `$.rows`": expected a list, found'),

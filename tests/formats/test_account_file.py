@@ -15,6 +15,8 @@ from crossmargin.errors import CrossMarginError, InputError, MissingDataError, P
 from crossmargin.formats.account_file import build_book, read_account
 from crossmargin.margin.assess import assess
 
+Save = Callable[[str, str], str]
+
 Document = dict[str, Any]
 TIERS = [{"maintenance_rate": "0.01", "up_to": "100"}, {"maintenance_rate": "0.02"}]
 INVERSE = {
@@ -89,6 +91,13 @@ SHAPES: list[tuple[Callable[[Document], Document], str]] = [
     (lambda d: d | {"positions": ["x"]}, "positions[0]: expected a table of keys, found 'x'"),
     (lambda d: d | {"marks": {"BTC-USDT-SWAP": "0"}}, 'marks."BTC-USDT-SWAP": 0 is out of bounds'),
     (lambda d: d | {"rules": {"trigger": "=="}}, "rules.trigger: '==' is not one of <=, <"),
+    (lambda d: d | {"rules": {"open_loss": "yes"}}, "rules.open_loss: expected true or false, found 'yes'"),
+    (lambda d: d | {"rules": {"open_loss": 1}}, "rules.open_loss: expected true or false, found 1"),
+    (lambda d: d | {"rules": {"warn_at": True}}, "rules.warn_at: true is not a number"),
+    (lambda d: d | {"rules": {"warn_at": None}}, "rules.warn_at: null is not a number"),
+    (lambda d: d | {"rules": {"warn_at": -3}}, "rules.warn_at: -3 is out of bounds"),
+    (lambda d: d | {"rules": {"margin_modes": "cross"}}, "rules.margin_modes: expected a list, found 'cross'"),
+    (lambda d: d | {"rules": {"margin_modes": ["both"]}}, "rules.margin_modes[0]: 'both' is not one of cross, "),
     (lambda d: d | {"rules": {"triggr": "<"}}, "rules: unknown key 'triggr': did you mean trigger?"),
     (
         lambda d: d | {"marks": {"BTC-USDT-SWAP": "1", "BTC/USDT:USDT": "2"}},
@@ -422,6 +431,27 @@ def test_missing_tiers_are_an_error_that_shows_how_to_give_them(plain: Document)
 
     with pytest.raises(MissingDataError, match=r'\[instruments\."XYZ-USDT-SWAP"\] tiers = '):
         assess(book.account, book.marks, book.rulebook)
+
+
+@pytest.mark.parametrize(
+    ("written", "value", "said"),
+    [
+        ("open_loss = true", True, "true"),
+        ('open_loss = "true"', True, "true"),
+        ("open_loss = false", False, "false"),
+        ("warn_at = 2", Decimal(2), "2"),
+        ("warn_at = 2.5", Decimal("2.5"), "2.5"),
+        ('warn_at = "2.5"', Decimal("2.5"), "2.5"),
+        ('margin_modes = ["cross", "cash"]', ("cross", "cash"), "cross, cash"),
+    ],
+)
+def test_rules_are_read_as_toml_gives_them(save: Save, written: str, value: object, said: str) -> None:
+    """Booleans, numbers and lists, or text that says the same."""
+    book = read_account(save("book.toml", f'venue = "textbook"\n[rules]\n{written}\n'))
+
+    key = written.partition(" ")[0]
+    assert getattr(book.rulebook.rules, key) == value
+    assert book.assumptions == (f"rules.{key} = {said} (from the file)",)
 
 
 def test_rules_replaced_in_the_file_are_said(plain: Document) -> None:

@@ -535,3 +535,94 @@ def test_a_stop_s_mark_may_be_given(okx: Document) -> None:
     okx["positions"], okx["marks"] = [], {"BTC/USDT:USDT": "43000"}
 
     assert read_ccxt(okx).marks.mark == {"BTC-USDT-SWAP": Decimal(43000)}
+
+
+@pytest.mark.parametrize(
+    ("value", "margin", "leverage"),
+    [
+        (1000.0, 1000.0, 1),  # 1x
+        (1000.0, 99.95, 10),  # 10.005: the venue rounds its margin
+        (1000.0, 97.5, None),  # 10.256...: something else is in the margin
+        (1000.0, 3000.0, None),  # below 1x
+        (1000.0, -100.0, None),
+        (None, 100.0, None),
+        (1000.0, None, None),
+    ],
+)
+def test_leverage_of_value_and_margin(
+    binance: Document, value: float | None, margin: float | None, leverage: int | None
+) -> None:
+    """Whole up to the venue's rounding, or not told at all; then it is the rulebook's 20."""
+    position = binance["positions"][0] | {"notional": value, "initialMargin": margin}
+    position["info"] = position["info"] | {"positionInitialMargin": ""}
+    book = read_ccxt(binance | {"positions": [position], "orders": []})
+
+    assert book.account.positions[0].leverage == (leverage or 20)
+    assert ("position value / initial margin" in " ".join(book.assumptions)) == (leverage is not None)
+
+
+def test_an_empty_isolated_wallet_is_no_margin(okx: Document) -> None:
+    """Where the venue's row says 0 and ccxt knows better; 0 in both is 0."""
+    okx["positions"][1]["info"]["margin"] = "0"
+    assert read_ccxt(okx).account.positions[1].margin == Decimal("0.08")
+
+    okx["positions"][1]["positionMargin"] = 0.0
+    assert read_ccxt(okx).account.positions[1].margin == 0
+
+
+def test_the_unified_total_of_a_currency(okx: Document) -> None:
+    """It stands twice in ccxt's balance; either place will do."""
+    del okx["balance"]["info"], okx["balance"]["USDT"]
+
+    assert read_ccxt(okx).account.balances["USDT"] == Decimal("5160.64")
+
+
+@pytest.mark.parametrize("info", [{"assets": [{"baseAsset": {"free": "1"}}]}, {"userAssets": [{"free": "1"}]}])
+def test_margin_wallets_are_other_wallets(okx: Document, info: Document) -> None:
+    """Borrowing wallets hold no cash of the futures account."""
+    okx["balance"]["info"] = info
+
+    assert refused(okx).startswith("balance: the answer of another wallet")
+
+
+def test_what_is_given_of_an_instrument_stays(okx: Document) -> None:
+    """A definition under the symbol keeps that name; a contract size in it goes before the answer's."""
+    saved = unknown(okx, "PEPE2/USDT:USDT", "PEPE2-USDT-SWAP")
+    saved["instruments"] = {"PEPE2/USDT:USDT": {"contract_value": "5", "taker_fee": "0.001"}}
+    found = read_ccxt(saved).rulebook.instrument("PEPE2/USDT:USDT")
+    assert [found.id, str(found.unit), str(found.taker_fee)] == ["PEPE2/USDT:USDT", "5", "0.001"]
+
+    okx["positions"][0] |= {"symbol": "BTC/USDT:USDT", "contractSize": 0.001}
+    okx["instruments"] = {"BTC/USDT:USDT": {"taker_fee": "0.002"}}
+    found = read_ccxt(okx).rulebook.instrument("BTC-USDT-SWAP")
+    assert [str(found.unit), str(found.taker_fee)] == ["0.001", "0.002"]
+
+
+def test_a_venue_id_that_means_something_else_is_not_taken(okx: Document) -> None:
+    """BTC-USDT is the spot pair: a contract with that id in its row goes by its symbol."""
+    book = read_ccxt(unknown(okx, "PEPE2/USDT:USDT", "BTC-USDT"))
+
+    assert book.rulebook.instrument("PEPE2/USDT:USDT").id == "PEPE2/USDT:USDT"
+    assert book.rulebook.instrument("BTC-USDT").kind is Kind.MARGIN
+
+
+def test_order_details(okx: Document) -> None:
+    """The venue's id and leverage are kept; a price of 0 or less stands for the market."""
+    first, second = read_ccxt(okx).account.orders
+    assert [first.id, second.id] == ["312269865356374016", "431375349042380800"]
+
+    okx["orders"][1] |= {"symbol": "BTC/USDT:USDT", "price": 0.5, "info": {"tdMode": "isolated", "lever": "7"}}
+    order = read_ccxt(okx).account.orders[1]
+    assert (order.price, order.leverage) == (Decimal("0.5"), Decimal(7))
+    okx["orders"][1]["price"] = 0
+    assert read_ccxt(okx).account.orders[1].price is None
+
+
+def test_empty_wallets_are_not_listed(okx: Document) -> None:
+    """A currency of which there is none is no balance, and no assumption."""
+    okx["positions"], okx["orders"] = [], []
+    okx["balance"]["info"]["data"][0]["details"][1]["cashBal"] = "0"
+    book = read_ccxt(okx)
+
+    assert list(book.account.balances) == ["USDT"]
+    assert len(book.assumptions) == 1

@@ -10,7 +10,8 @@ import tomllib
 from datetime import UTC, date, datetime
 from difflib import get_close_matches
 from enum import Enum
-from typing import Any, TypeVar, get_args
+from types import UnionType
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
 import msgspec
 
@@ -150,9 +151,9 @@ def _follow(path: str, value: Any, shape: Any) -> tuple[str, Any, Any]:  # noqa:
     """
     field = ""
     for name, index, _ in _STEP.findall(path):
-        shape = _present(shape)
+        shape = _chosen(shape, value)
         if name:
-            shape = next(each.type for each in msgspec.structs.fields(shape) if each.encode_name == name)
+            shape = _type_of(shape, name)
             field, value = f"{field}.{name}", value[name]
         elif index:
             shape = get_args(shape)[0]
@@ -161,14 +162,30 @@ def _follow(path: str, value: Any, shape: Any) -> tuple[str, Any, Any]:  # noqa:
             shape = get_args(shape)[1]
             key = next(key for key, each in value.items() if not _fits(each, shape))
             field, value = field + key_path(key), value[key]
-    return field, value, _present(shape)
+    return field, value, _chosen(shape, value)
 
 
-def _present(shape: Any) -> Any:  # noqa: ANN401 - any type
-    """The X of an optional X."""
+def _type_of(shape: Any, name: str) -> Any:  # noqa: ANN401 - any type
+    """Type of a Struct's field; of the field that tells several Structs apart, the words that it may hold."""
+    kinds = get_args(shape) or (shape,)
+    if len(kinds) > 1 or kinds[0].__struct_config__.tag_field == name:
+        literal: Any = Literal
+        return literal[tuple(each.__struct_config__.tag for each in kinds)]
+    return next(each.type for each in msgspec.structs.fields(shape) if each.encode_name == name)
+
+
+def _chosen(shape: Any, value: Any) -> Any:  # noqa: ANN401 - any type, any document
+    """The X of an optional X; of several Structs the one that the value's tag names, if it names one."""
+    if get_origin(shape) not in (Union, UnionType):
+        return shape
     others = [each for each in get_args(shape) if each is not type(None)]
-    optional = type(None) in get_args(shape) and len(others) == 1
-    return others[0] if optional else shape
+    if len(others) == 1:
+        return others[0]
+    for each in others:
+        config = getattr(each, "__struct_config__", None)
+        if config is not None and isinstance(value, dict) and value.get(config.tag_field) == config.tag:
+            return each
+    return shape
 
 
 def _fits(value: object, shape: Any) -> bool:  # noqa: ANN401 - any type
@@ -214,8 +231,10 @@ def _in_our_words(problem: str, value: Any, shape: Any) -> str:  # noqa: ANN401 
     missing = re.fullmatch(r"Object missing required field `(.*)`", problem)
     if missing:
         return f"the key {missing[1]!r} is missing"
-    if problem.startswith("Invalid enum value"):
-        return f"{shown(value)} is not one of {', '.join(_choices(shape))}"
+    if problem.startswith(("Invalid enum value", "Invalid value")):
+        choices = _choices(shape)
+        near = get_close_matches(value, choices, 1) if isinstance(value, str) else []
+        return f"{shown(value)} is not one of {', '.join(choices)}" + (f": did you mean {near[0]}?" if near else "")
     if problem.startswith("Invalid RFC3339"):
         return f"{shown(value)} is not a day or time: write 2026-09-01 or 2026-09-01T00:00:00Z"
     expected = re.fullmatch(r"Expected `([^`]*)`, got `[^`]*`", problem)

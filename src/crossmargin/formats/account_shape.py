@@ -3,7 +3,7 @@
 Field names, units and defaults are explained in docs/reference/account-file.md.
 """
 
-from typing import Literal
+from typing import Any, Literal
 
 from msgspec import Struct
 
@@ -147,7 +147,7 @@ class AccountFile(Struct, forbid_unknown_fields=True, kw_only=True):
     account_mode: AccountMode | None = None
     as_of: Moment | None = None
     position_mode: PositionMode = PositionMode.ONE_WAY
-    rules: dict[str, str] = {}
+    rules: dict[str, Any] = {}
     balances: dict[str, Amount] = {}
     liabilities: dict[str, NonNegative] = {}
     interest: dict[str, NonNegative] = {}

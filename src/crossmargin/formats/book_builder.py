@@ -146,9 +146,13 @@ class BookBuilder:
         return {("borrow", currency, MarginMode.CROSS): table}
 
     def _with_rules(self, rulebook: Rulebook) -> Rulebook:
-        whole = msgspec.to_builtins(rulebook.rules, enc_hook=str) | self.entry.rules
-        rules = convert(whole, type(rulebook.rules), self.source, "rules")
-        self.assumptions += [f"rules.{key} = {value} (from the file)" for key, value in self.entry.rules.items()]
+        shape = type(rulebook.rules)
+        types = {each.encode_name: each.type for each in msgspec.structs.fields(shape)}
+        given = {key: _BOOLEANS.get(value, value) if types.get(key) is bool and isinstance(value, str) else value
+                 for key, value in self.entry.rules.items()}  # fmt: skip
+        whole = msgspec.to_builtins(rulebook.rules, enc_hook=str) | given
+        rules = convert(whole, shape, self.source, "rules")
+        self.assumptions += [f"rules.{key} = {_told(value)} (from the file)" for key, value in given.items()]
         return msgspec.structs.replace(rulebook, rules=rules)
 
     def _instrument(self, rulebook: Rulebook, name: str, given: InstrumentEntry) -> Instrument:
@@ -432,6 +436,16 @@ class BookBuilder:
 
 _EMPTY = Position(instrument="", side=Side.LONG)
 _FALLBACK_LOT = Decimal("0.00000001")
+_BOOLEANS = {"true": True, "false": False}
+
+
+def _told(value: object) -> str:
+    """A rule's value in the words of the file."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_told(each)}" for key, each in value.items())
+    return ", ".join(map(_told, value)) if isinstance(value, (list, tuple)) else one_line(str(value))
 
 
 def _undressed(value: object) -> object:

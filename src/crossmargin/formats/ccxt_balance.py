@@ -34,7 +34,7 @@ _OTHER_WALLETS: tuple[tuple[Path, str], ...] = (
     (("assets", 0, "baseAsset"), "free"),
     (("data",), "bal"),
 )
-_NEVER = ("0", 0)  # a row that the venue has not filled yet; ccxt leaves it out too
+_NEVER = "0"  # updateTime of a row that the venue has not filled yet; ccxt leaves it out too
 _MULTI_CURRENCY: tuple[Path, ...] = (("multiAssetsMargin",), ("data", 0, "adjEq"))
 
 
@@ -59,7 +59,7 @@ def cash_in(balance: dict[str, Any], source: str, settled: Mapping[str, Settled]
     for path, name, key in _CASH:
         for index, row in enumerate(_rows(info, path)):
             currency, (_, text) = row.get(name), text_in(row, key)
-            if isinstance(currency, str) and text != "" and row.get("updateTime") not in _NEVER:
+            if isinstance(currency, str) and text != "" and row.get("updateTime") != _NEVER:
                 place = _written(("balance", "info", *path, index, key))
                 found[currency] = (_read(text, source, place), place)
     for currency in _currencies(balance):

@@ -60,6 +60,7 @@ _SCALARS: dict[type, dict[str, Any]] = {
         "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ].+)?" + _END,
     },
 }
+_ANY = {"type": ["string", "boolean", "number", "array", "object", "null"]}
 _PLAIN = {str: "string", bool: "boolean", type(None): "null"}
 
 _SAME_NAMES: dict[type[Struct], tuple[type[Struct], ...]] = {
@@ -78,7 +79,7 @@ _OWN_NAMES: dict[type[Struct], dict[str, str]] = {
     AccountFile: {
         "venue": "Rule set; `crossmargin venues` lists them.",
         "account_mode": "How collateral is shared; the venue's first mode where absent.",
-        "rules": "Rules replaced for this file alone, by key of the rulebook.",
+        "rules": "Rules replaced for this file alone, by key of the rulebook, each of the type that its key has there.",
         "liabilities": "Borrowed amounts per currency (multi-currency mode).",
         "collateral": "Which assets count as collateral, and how much of them (multi-currency mode).",
         "currencies": "Settings per currency.",
@@ -139,6 +140,8 @@ def written() -> str:
 def _of(shape: Any, definitions: dict[str, Any]) -> dict[str, Any]:  # noqa: ANN401 - any type
     """Schema of one type; Structs and numbers are put among the definitions and referred to."""
     arguments = get_args(shape)
+    if shape is Any:
+        return dict(_ANY)
     if shape in _PLAIN:
         return {"type": _PLAIN[shape]}
     if get_origin(shape) is Literal:

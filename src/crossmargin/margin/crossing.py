@@ -70,13 +70,15 @@ class _Piece(Struct, frozen=True):
     square: Decimal
     beta: Decimal
 
-    def surplus(self, move: Decimal) -> Decimal:
-        """The surplus at a move where prices are above zero."""
-        amount = self.constant + self.slope * move
-        if self.reciprocal or self.square:
-            factor = ONE + self.beta * move
-            amount += quotient(self.reciprocal, factor) + quotient(self.square, factor * factor)
-        return amount
+    def surplus_sign(self, move: Move) -> Decimal:
+        """The surplus at a move where prices are above zero, times something positive: exact, without a quotient."""
+        under = move.denominator
+        amount = self.constant * under + self.slope * move.numerator
+        if not self.reciprocal and not self.square:
+            return amount
+        price = under + self.beta * move.numerator
+        amount = amount * price * price + self.reciprocal * under * under * price
+        return amount + self.square * under * under * under
 
     def roots(self) -> list[Move]:
         """Every move at which the surplus is zero (a surplus that is zero everywhere has none)."""
@@ -125,20 +127,20 @@ def crossing(pool: Pool, betas: Mapping[str, Decimal], rules: Rules, *, up: bool
         return Crossing(Move(ZERO))
     safe = not rules.triggered(pool.risk.available, pool.risk.required)
     bounds = sorted(tier_bounds(pool, betas, up=up), key=lambda bound: abs(bound.size))
-    limit = _limit(pool, betas, up=up)
-    near = ZERO
+    near = Move(ZERO)
     passed: list[Move] = []
-    for far in [*bounds, None]:
-        end = limit if far is None else far.size
-        piece = _piece(pool, betas, _inside(near, end, up=up))
-        if passed and is_safe(piece.surplus(near), rules) != safe:
-            return Crossing(passed[-1], tuple(passed[:-1]), jump=True)
-        found = [each for each in piece.roots() if _between(each.size, near, end)]
+    before: _Piece | None = None
+    for end in [*bounds, _limit(pool, betas, up=up)]:
+        inside = _inside(near, end, up=up)
+        piece = _piece(pool, betas, inside)
+        if before is not None and _turns(piece, near, inside, rules, safe=safe):
+            return Crossing(near, _moves(passed[:-1]), jump=bool(before.surplus_sign(near)))
+        found = [each for each in piece.roots() if _between(each, near, end, up=up)]
         if found:
-            return Crossing(min(found, key=lambda each: abs(each.size)), tuple(passed))
-        if far is not None:
-            passed.append(far)
-            near = far.size
+            return Crossing(min(found, key=lambda each: abs(each.size)), _moves(passed))
+        if end is not None:
+            passed.append(end)
+            near, before = end, piece
     return None
 
 
@@ -176,13 +178,13 @@ def roots_at(pool: Pool, betas: Mapping[str, Decimal]) -> list[Move]:
     return _piece(pool, betas, ZERO).roots()
 
 
-def limit_of(betas: Mapping[str, Decimal], *, up: bool) -> Decimal | None:
+def limit_of(betas: Mapping[str, Decimal], *, up: bool) -> Move | None:
     """The move at which the first of some prices would be zero; None when prices only rise.
 
     Source: prices are above zero.
     """
     falling = [beta for beta in betas.values() if beta and (beta < 0) is up]
-    return -quotient(ONE, max(falling, key=abs)) if falling else None
+    return _move(-ONE, max(falling, key=abs)) if falling else None
 
 
 def is_safe(surplus: Decimal, rules: Rules) -> bool:
@@ -191,6 +193,22 @@ def is_safe(surplus: Decimal, rules: Rules) -> bool:
     Source: the rulebook's trigger.
     """
     return surplus > 0 if rules.trigger == "<=" else surplus >= 0
+
+
+def _turns(piece: _Piece, near: Move, inside: Decimal, rules: Rules, *, safe: bool) -> bool:
+    """Whether the verdict is another one right after a tier bound, where this piece begins.
+
+    A surplus of just zero may be the verdict's own side; then a little further on decides.
+    """
+    surplus = piece.surplus_sign(near)
+    if not surplus and (rules.trigger == "<") is safe:
+        surplus = piece.surplus_sign(Move(inside))
+    return safe is not (surplus > 0 or (not surplus and rules.trigger == "<"))
+
+
+def _moves(passed: list[Move]) -> tuple[Move, ...]:
+    """The bounds that were passed; one that the mark stands on now is no move."""
+    return tuple(each for each in passed if each.numerator)
 
 
 def _beta(leg: Leg, betas: Mapping[str, Decimal]) -> Decimal:
@@ -204,21 +222,25 @@ def _move(numerator: Decimal, denominator: Decimal) -> Move:
     return Move(-numerator, -denominator) if denominator < 0 else Move(numerator, denominator)
 
 
-def _between(size: Decimal, near: Decimal, end: Decimal | None) -> bool:
-    """Beyond near, up to end, on the side of the search."""
-    if end is None:
-        return size > near
-    return near < size <= end if end > near else end < size < near
+def _between(move: Move, near: Move, end: Move | None, *, up: bool) -> bool:
+    """Beyond near on the side of the search and short of end: a bound has its own turn."""
+    return _further(move, near, up=up) and (end is None or _further(end, move, up=up))
 
 
-def _inside(near: Decimal, end: Decimal | None, *, up: bool) -> Decimal:
+def _further(move: Move, other: Move, *, up: bool) -> bool:
+    """Whether one move goes further than another: compared by cross-multiplication, because both may be thirds."""
+    ahead = move.numerator * other.denominator - other.numerator * move.denominator
+    return ahead > 0 if up else ahead < 0
+
+
+def _inside(near: Move, end: Move | None, *, up: bool) -> Decimal:
     """A move between two bounds, to read the tiers there."""
     if end is None:
-        return near + ONE if up else near - ONE
-    return (near + end) * Decimal("0.5")
+        return near.size + ONE if up else near.size - ONE
+    return (near.size + end.size) * Decimal("0.5")
 
 
-def _limit(pool: Pool, betas: Mapping[str, Decimal], *, up: bool) -> Decimal | None:
+def _limit(pool: Pool, betas: Mapping[str, Decimal], *, up: bool) -> Move | None:
     """The move at which the first price of the pool would be zero; None when prices only rise."""
     coins = {leg.instrument.underlying: _beta(leg, betas) for leg in pool.legs if _beta(leg, betas)}
     return limit_of(coins, up=up)
@@ -244,7 +266,7 @@ def _size_moves(leg: Leg, betas: Mapping[str, Decimal]) -> bool:
 
 
 def tier_bounds(pool: Pool, betas: Mapping[str, Decimal], *, up: bool) -> list[Move]:
-    """Moves in one direction at which some tier group passes a bound.
+    """Moves in one direction at which some tier group passes a bound; zero where the mark stands on a bound.
 
     Source: see `crossing`.
     """
@@ -257,8 +279,9 @@ def tier_bounds(pool: Pool, betas: Mapping[str, Decimal], *, up: bool) -> list[M
         beta = _beta(first, betas)
         fixed = sum((leg.size for leg in group if leg not in moving), ZERO)
         size = sum((leg.size for leg in moving), ZERO)
-        tiers = first.table.tiers if first.table is not None else ()
-        for tier in tiers:
+        # Legs of one group may have tables of their own: each changes its rate where the shared size passes its bounds.
+        tables = {id(leg.table): leg.table for leg in group if leg.table is not None}
+        for tier in (row for table in tables.values() for row in table.tiers):
             room = tier.up_to - fixed if tier.up_to is not None else ZERO
             if room <= 0 or not size:
                 continue
@@ -267,7 +290,7 @@ def tier_bounds(pool: Pool, betas: Mapping[str, Decimal], *, up: bool) -> list[M
                 bound = _move(room - size, size * beta)
             else:
                 bound = _move(size - room, room * beta)
-            if bound.numerator and (bound.numerator > 0) is up:
+            if not bound.numerator or (bound.numerator > 0) is up:
                 found.append(bound)
     return found
 

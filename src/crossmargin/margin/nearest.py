@@ -64,7 +64,8 @@ def _account_crossing(
     if not start:
         return Crossing(Move(ZERO))
     safe = is_safe(start, rules)
-    limit = limit_of(betas, up=up)
+    furthest = limit_of(betas, up=up)
+    limit = furthest.size if furthest is not None else None
     bounds = sorted(
         (
             each

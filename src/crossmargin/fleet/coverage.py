@@ -1,0 +1,41 @@
+"""Which rulebooks the kernels cover: each rule that moves a ratio has to be one that they know."""
+
+import msgspec
+
+from crossmargin.errors import UnsupportedError
+from crossmargin.rulebook.model import Rulebook
+from crossmargin.rulebook.rules import Rules
+
+__all__ = ["check_covered"]
+
+# Rules about orders, transfers and displayed prices: they don't touch the ratio of an account without live orders, and
+# an account with live orders is assessed exactly.
+_APART = {
+    *("account_modes", "margin_modes", "position_modes", "tier_unit", "tier_bound", "tier_group", "trigger"),
+    *("isolated_tier_group", "tier_includes_orders", "order_price", "order_fee", "order_maintenance", "open_loss"),
+    *("ratio_deducts_holds", "available_balance", "admission", "margin_mode_switch", "warn_at", "orders_hold"),
+    *("cancels_orders_first", "default_leverage", "isolated_removal", "withdrawal", "venue_liquidation"),
+    *("break_even", "break_even_fee_floor", "option"),
+}
+_KNOWN = {
+    "position_value_at": {"mark"},
+    "tier_scheme": {"whole", "marginal"},
+    "closing_fee": {"none", "taker_at_mark"},
+}
+
+
+def check_covered(rulebook: Rulebook) -> None:
+    """Refuse a rulebook with a rule that the kernels don't have.
+
+    Raises:
+        UnsupportedError: names the rule.
+    """
+    for field in msgspec.structs.fields(Rules):
+        if field.name in _APART:
+            continue
+        value = getattr(rulebook.rules, field.name)
+        known = _KNOWN.get(field.name, {field.default})
+        if value not in known:
+            raise UnsupportedError(f'{rulebook.venue}: {field.name} "{value}" is not covered by the fleet kernels')
+    if rulebook.rules.warn_at < 1:
+        raise UnsupportedError(f"{rulebook.venue}: warn_at {rulebook.rules.warn_at} lies below the trigger")

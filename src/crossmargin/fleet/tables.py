@@ -1,0 +1,155 @@
+"""Tier tables as flat arrays: one lane for each instrument and margin mode, one row for each tier.
+
+In a row the requirement is `slope x n - deduction`, n the position's value. Rows of a lane stand together, `1 << shift`
+apart, so that a position needs one number: its row. `low` and `high` bound the values for which a row holds:
+
+    marginal, by value     the bounds meet: the requirement is continuous, so either row is right at a bound
+    whole, by value        the bounds stay apart by more than any rounding: between them nothing is decided in floats
+    by contracts           0 and infinity: the size alone picks the row, once, when the fleet is packed
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+import numpy as np
+
+from crossmargin.domain.account import MarginMode
+from crossmargin.domain.arithmetic import EXACT
+from crossmargin.domain.instrument import Instrument
+from crossmargin.errors import UnsupportedError
+from crossmargin.fleet.arrays import UNIT, Bools, Floats, Ints
+from crossmargin.margin.legs import closing_fee_rate
+from crossmargin.rulebook.model import Rulebook
+from crossmargin.rulebook.tiers import TierTable
+
+__all__ = ["CROSS", "ISOLATED", "LANES", "WAKE_ONLY", "Lane", "Tables", "tables_of"]
+
+CROSS, ISOLATED, WAKE_ONLY = range(3)
+LANES = 3
+"""Lanes an instrument may have: cross, isolated, and one without requirement for accounts that are assessed exactly."""
+
+GAP = 32 * UNIT
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """What pack needs to know of a lane beyond the kernels' arrays."""
+
+    instrument: Instrument
+    mode: int
+    table: TierTable | None
+    group: str | None
+    by_value: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """The kernels' tables.
+
+    Attributes:
+        lanes: Instrument and margin mode of each lane.
+        shift: Rows of lane i start at `i << shift`.
+        slope: Maintenance rate and closing fee.
+        deduction: Amount off, settlement currency.
+        low: Least value of a position in the row.
+        high: Largest value.
+        whole: Whether the lane's requirement jumps at its bounds.
+        inverse: Whether the lane's price is 1 / mark.
+        slope_max: The largest slope.
+    """
+
+    lanes: tuple[Lane, ...]
+    shift: int
+    slope: Floats
+    deduction: Floats
+    low: Floats
+    high: Floats
+    whole: Bools
+    inverse: Bools
+    slope_max: float
+
+    @property
+    def instruments(self) -> tuple[str, ...]:
+        """Instrument id of each lane."""
+        return tuple(lane.instrument.id for lane in self.lanes)
+
+
+def tables_of(rulebook: Rulebook, wanted: Sequence[tuple[str, int]]) -> Tables:
+    """Tables of some instruments under some margin modes.
+
+    Raises:
+        MissingDataError: an instrument, fee or table that the rulebook has not.
+        UnsupportedError: a table that the kernels don't cover.
+    """
+    lanes = tuple(_lane(rulebook, rulebook.instrument(name), mode) for name, mode in wanted)
+    longest = max((len(lane.table.tiers) for lane in lanes if lane.table), default=1)
+    shift = (longest - 1).bit_length()
+    size = max(len(lanes), 1) << shift
+    slope, deduction = np.zeros(size), np.zeros(size)
+    low, high = np.full(size, np.inf), np.full(size, np.inf)
+    for index, lane in enumerate(lanes):
+        _fill(rulebook, lane, index << shift, (slope, deduction, low, high))
+    return Tables(
+        lanes=lanes,
+        shift=shift,
+        slope=slope,
+        deduction=deduction,
+        low=low,
+        high=high,
+        whole=np.array([lane.by_value and _jumps(lane) for lane in lanes], np.bool_),
+        inverse=np.array([lane.instrument.inverse for lane in lanes], np.bool_),
+        slope_max=float(slope.max()),
+    )
+
+
+def _lane(rulebook: Rulebook, instrument: Instrument, mode: int) -> Lane:
+    if mode == WAKE_ONLY:
+        return Lane(instrument, mode, None, None, False)
+    margin_mode = MarginMode.ISOLATED if mode == ISOLATED else MarginMode.CROSS
+    table = rulebook.tier_table(instrument, margin_mode)
+    if table.tiers[0].deduction:
+        raise UnsupportedError(f'{rulebook.venue}: "{instrument.id}": a first tier with a deduction is not covered')
+    rule = rulebook.rules.isolated_tier_group if mode == ISOLATED else rulebook.rules.tier_group
+    by_value = table.unit == "notional" or (table.unit == "base" and instrument.inverse)
+    group = None
+    if rule != "leg" and table.scheme != "marginal" and len(table.tiers) > 1:
+        group = f"{instrument.kind}:{instrument.family or instrument.id}" if rule == "family" else instrument.id
+    return Lane(instrument, mode, table, group, by_value)
+
+
+def _jumps(lane: Lane) -> bool:
+    return lane.table is not None and lane.table.scheme != "marginal" and len(lane.table.tiers) > 1
+
+
+def _fill(rulebook: Rulebook, lane: Lane, first: int, into: tuple[Floats, Floats, Floats, Floats]) -> None:
+    """Write a lane's rows."""
+    slope, deduction, low, high = into
+    if lane.table is None:
+        low[first] = 0.0
+        return
+    fee = closing_fee_rate(lane.instrument, rulebook)
+    bounds = [float(tier.up_to) for tier in lane.table.tiers[:-1] if tier.up_to is not None]
+    gap = GAP if _jumps(lane) else 0.0
+    for index, tier in enumerate(lane.table.tiers):
+        row = first + index
+        slope[row] = float(EXACT.add(tier.maintenance_rate, fee))
+        deduction[row] = float(tier.deduction)
+        low[row] = bounds[index - 1] * (1 + gap) if index and lane.by_value else 0.0
+        high[row] = bounds[index] * (1 - gap) if index < len(bounds) and lane.by_value else np.inf
+
+
+def tier_by_size(lane: Lane, size: Decimal) -> int:
+    """Tier of a group's size."""
+    return 0 if lane.table is None else lane.table.index_of(size)
+
+
+def tiers_by_size(lane: Lane, sizes: Floats) -> tuple[Ints, Bools]:
+    """Tier of each size, and whether the size lies too near a bound to be sure."""
+    bounds = np.array([float(tier.up_to or 0) for tier in lane.table.tiers[:-1]] if lane.table else [])
+    found = np.searchsorted(bounds, sizes)
+    if not len(bounds):
+        return found, np.zeros(len(sizes), np.bool_)
+    near = np.abs(bounds[np.minimum(found, len(bounds) - 1)] - sizes)
+    near = np.minimum(near, np.abs(bounds[np.maximum(found - 1, 0)] - sizes))
+    return found, near <= 1e-9 * sizes

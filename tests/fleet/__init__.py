@@ -1,0 +1,1 @@
+"""Tests of the fleet, which share a maker of random accounts."""
