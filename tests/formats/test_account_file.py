@@ -65,7 +65,7 @@ def without_nones(entry: Document) -> Document:
 SHAPES: list[tuple[Callable[[Document], Document], str]] = [
     (lambda d: d | {"venue": None}, "venue: expected text, found null"),
     (lambda d: {"balances": {}}, "the key 'venue' is missing"),
-    (lambda d: d | {"venue": "okex"}, "venue: 'okex': not known: choose one of binance, okx, textbook"),
+    (lambda d: d | {"venue": "okex"}, "venue: 'okex': not known: choose one of binance, binance-coinm"),
     (lambda d: d | {"venue": "a\nb\x1b[2J"}, "venue: 'a\\nb\\x1b[2J': not known"),
     (lambda d: d | {"balancez": {}}, "unknown key 'balancez': did you mean balances?"),
     (lambda d: d | {"\u202e": 1}, "unknown key '\\u202e'"),
