@@ -5,7 +5,7 @@ from decimal import Decimal
 from msgspec import Struct
 
 from crossmargin.domain.account import Position, Side
-from crossmargin.domain.arithmetic import ONE, ZERO, ceil_to, exact, floor_to
+from crossmargin.domain.arithmetic import ONE, ZERO, ceil_to, exact, floor_to, quotient
 from crossmargin.domain.instrument import Kind
 from crossmargin.margin.assess import Assessment
 from crossmargin.margin.legs import Leg
@@ -209,9 +209,14 @@ def _combinations(legs: list[Leg]) -> list[tuple[Tier, ...]]:
 def _tier_at(leg: Leg, price: Decimal) -> Tier:
     if leg.table is None:
         return _NO_TIER
+    if leg.table.unit == "contracts":
+        return leg.table.tiers[leg.table.index_of(leg.contracts)]
     size = leg.contracts * leg.instrument.unit
-    value = size if leg.table.unit == "base" else size * price
-    return leg.table.tiers[leg.table.index_of(leg.contracts if leg.table.unit == "contracts" else value)]
+    if leg.instrument.inverse:
+        size = quotient(size, price)
+    elif leg.table.unit == "notional":
+        size *= price
+    return leg.table.tiers[leg.table.index_of(size)]
 
 
 def _tier(leg: Leg, index: int | None) -> Tier:
