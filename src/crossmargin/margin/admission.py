@@ -14,7 +14,7 @@ from crossmargin.margin.assess import Assessment, assess
 from crossmargin.margin.fills import Execution, fill
 from crossmargin.margin.holds import Hold, hold_of, opening_contracts
 from crossmargin.margin.legs import taker_fee
-from crossmargin.margin.pool import Pool
+from crossmargin.margin.transition import Transition, covers_initial, transition
 from crossmargin.margin.valuation import notional
 from crossmargin.rulebook.model import Rulebook
 
@@ -193,23 +193,15 @@ def _after_fill(
         reason = RejectReason.INSUFFICIENT_BALANCE
         return refuse(rulebook, reason, needs=has - spare, has=has, unit=instrument.settle)
     pool = after.pool_in(instrument.settle)
-    if pool.risk.available >= pool.risk.initial:
-        return None
-    if rulebook.rules.admission == "after_fill_or_improving" and _improves(before.pool_in(instrument.settle), pool):
-        return None
     risk = pool.risk
+    if covers_initial(risk):
+        return None
+    if rulebook.rules.admission == "after_fill_or_improving":
+        was = next((each for each in before.cross.values() if each.currency == pool.currency), None)
+        if was is not None and transition(was.risk, risk) is Transition.SUCCESS:
+            return None
     reason = RejectReason.INSUFFICIENT_MARGIN
     return refuse(rulebook, reason, needs=risk.initial, has=risk.available, unit=pool.currency, note="after the fill")
-
-
-def _improves(before: Pool, after: Pool) -> bool:
-    """Maintenance no higher and collateral / maintenance no worse, compared by cross-multiplication."""
-    old, new = before.risk, after.risk
-    if not new.required:
-        return new.available >= old.available
-    if new.required > old.required:
-        return False
-    return new.available * old.required >= old.available * new.required
 
 
 def _size(order: Order, instrument: Instrument, rulebook: Rulebook) -> Refusal | None:

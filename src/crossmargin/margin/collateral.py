@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from decimal import Decimal
 
-from crossmargin.domain.arithmetic import ZERO, exact
+from crossmargin.domain.arithmetic import ZERO, exact, quotient
 
-__all__ = ["collateral_left"]
+__all__ = ["collateral_left", "exchange_needed"]
 
 
 @exact
@@ -28,3 +28,22 @@ def collateral_left(holdings: Iterable[tuple[Decimal, Decimal]], *, maintenance_
     Decimal('8360.0')
     """
     return sum((amount * price for amount, price in holdings), ZERO) - maintenance_elsewhere
+
+
+@exact
+def exchange_needed(debt: Decimal, *, ratio: Decimal) -> Decimal:
+    """Collateral that an automatic exchange sells to pay a debt, when it counts at a ratio below 1: debt / ratio.
+
+    Args:
+        debt: What is owed, zero or more.
+        ratio: Exchange ratio of the collateral, 0 to 1, above zero.
+
+    Returns:
+        Collateral of the same worth, half-even to 28 digits.
+
+    Source: research/venues.md 5.2, vector bn-multi-asset-haircut (Binance).
+
+    >>> exchange_needed(Decimal("19506.435"), ratio=Decimal("0.975"))
+    Decimal('20006.6')
+    """
+    return quotient(debt, ratio)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from decimal import Decimal
 
-from crossmargin.domain.arithmetic import ONE, ZERO, ceil_to, exact, quotient, scaled
+from crossmargin.domain.arithmetic import ONE, ZERO, ceil_to, exact, floor_to, quotient
 from crossmargin.domain.marks import Marks
 from crossmargin.errors import MissingDataError
 from crossmargin.rulebook.rules import Rules
@@ -38,16 +38,23 @@ def rate_at(rate: Decimal, row: Tier, size: Decimal) -> Decimal:
 def open_interest_rate(rate: Decimal, *, open_interest: Decimal, low: Decimal, high: Decimal) -> Decimal:
     """Initial rate of a market whose open interest has grown.
 
-        min(1, rate + (1 - rate) x (open interest - low) / (high - low)),    the rate itself below low
+        min(1, rate + (1 - rate) x (open interest - low) / (high - low)),    the rate itself up to low
 
-    Source: research/venues.md 9.1, vector dx-oimf (dYdX v4).
+    The grown rate is cut to a millionth; a high of zero means that the rate does not grow.
+
+    Source: research/venues.md 9.1, vector dx-oimf (dYdX v4: its tests cut 0.5999999991 to 0.599999).
 
     >>> open_interest_rate(Decimal("0.2"), open_interest=Decimal(75), low=Decimal(50), high=Decimal(100))
-    Decimal('0.60')
+    Decimal('0.6')
     """
-    if open_interest <= low:
+    if open_interest <= low or not high:
         return rate
-    return min(ONE, rate + scaled(ONE - rate, open_interest - low, high - low))
+    if open_interest >= high:
+        return ONE
+    span = high - low
+    grown = rate * span + (ONE - rate) * (open_interest - low)
+    unit = span * _RATE_STEP
+    return quotient(floor_to(grown, unit), unit) * _RATE_STEP
 
 
 def _by_leverage(
@@ -80,6 +87,7 @@ def _initial_rate(row: Tier | None, name: str) -> Decimal:
     return row.initial_rate
 
 
+_RATE_STEP = Decimal("0.000001")
 _FORMULAS: dict[str, Callable[[Decimal, Decimal, Decimal, Tier | None, Marks, str], Decimal]] = {
     "leverage": _by_leverage,
     "rate": _by_rate,

@@ -5,7 +5,7 @@ from decimal import Decimal
 from msgspec import Struct
 
 from crossmargin.domain.account import Position, Side
-from crossmargin.domain.arithmetic import ONE, ZERO, ceil_to, exact, floor_to, quotient
+from crossmargin.domain.arithmetic import ONE, ZERO, exact, quotient
 from crossmargin.domain.instrument import Kind
 from crossmargin.margin.assess import Assessment
 from crossmargin.margin.legs import Leg
@@ -16,6 +16,7 @@ from crossmargin.margin.price_formulas import (
     NO_LEG,
     PriceLeg,
     break_even_with_fees,
+    early_tick,
     entry_fee_break_even,
     inverse_bankruptcy_price,
     inverse_price,
@@ -184,9 +185,7 @@ def _margin_at_entry(assessment: Assessment, pool: Pool, leg: Leg) -> Price:
     if price is None:
         return Price(None, "no price above zero")
     tick = leg.instrument.tick_size
-    if tick is not None:
-        price = ceil_to(price, tick) if position.side == Side.LONG else floor_to(price, tick)
-    return Price(price)
+    return Price(price if tick is None else early_tick(position.side, price=price, tick=tick))
 
 
 def _exactly(assessment: Assessment, pool: Pool, leg: Leg) -> Price:

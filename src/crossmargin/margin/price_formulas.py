@@ -9,12 +9,13 @@ from decimal import Decimal
 from msgspec import Struct
 
 from crossmargin.domain.account import Side
-from crossmargin.domain.arithmetic import ONE, ZERO, exact, quotient, scaled
+from crossmargin.domain.arithmetic import ONE, ZERO, ceil_to, exact, floor_to, quotient, scaled
 
 __all__ = [
     "NO_LEG",
     "PriceLeg",
     "break_even_with_fees",
+    "early_tick",
     "entry_fee_break_even",
     "inverse_bankruptcy_price",
     "inverse_price",
@@ -100,6 +101,18 @@ def inverse_bankruptcy_price(side: Side, *, face: Decimal, entry_price: Decimal,
     Source: research/venues.md 6.4: E x L / (L + 1) for a long, E x L / (L - 1) for a short.
     """
     return _positive(face, quotient(face, entry_price) + side.sign * margin)
+
+
+@exact
+def early_tick(side: Side, *, price: Decimal, tick: Decimal) -> Decimal:
+    """A liquidation or bankruptcy price on the tick that the market meets first: up for a long, down for a short.
+
+    Source: research/venues.md 6.1, vector by-bankruptcy-inverse-tick (Bybit).
+
+    >>> early_tick(Side.LONG, price=Decimal("7735.37"), tick=Decimal("0.5"))
+    Decimal('7735.5')
+    """
+    return ceil_to(price, tick) if side == Side.LONG else floor_to(price, tick)
 
 
 @exact

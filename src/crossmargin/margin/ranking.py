@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from crossmargin.domain.arithmetic import ONE, ZERO, exact, quotient
 
-__all__ = ["profit_on_wallet", "profit_times_risk"]
+__all__ = ["pool_drawdown", "profit_on_wallet", "profit_times_risk"]
 
 
 @exact
@@ -48,3 +48,19 @@ def profit_times_risk(floating_pnl: Decimal, *, wallet: Decimal, required_share:
     Decimal('0.30')
     """
     return profit_on_wallet(floating_pnl, wallet=wallet) * required_share
+
+
+@exact
+def pool_drawdown(now: Decimal, *, peak: Decimal) -> Decimal:
+    """How far an insurance pool stands below its peak, a fraction that is negative below it: (now - peak) / peak.
+
+    Args:
+        now: Result of the pool now.
+        peak: Its highest of the last hours, above zero.
+
+    Source: research/venues.md 6.5 (Bybit: deleveraging starts at -0.3).
+
+    >>> pool_drawdown(Decimal(70), peak=Decimal(100))
+    Decimal('-0.3')
+    """
+    return quotient(now - peak, peak)

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from crossmargin.domain.arithmetic import exact, scaled
 
-__all__ = ["basis_price", "funding_price", "median_price"]
+__all__ = ["basis_price", "funding_price", "median_price", "oracle_mark"]
 
 
 @exact
@@ -60,3 +60,23 @@ def median_price(first: Decimal, second: Decimal, third: Decimal) -> Decimal:
     Decimal('10003')
     """
     return sorted((first, second, third))[1]
+
+
+def oracle_mark(anchored: Decimal, *, bid: Decimal, ask: Decimal, last: Decimal, elsewhere: Decimal) -> Decimal:
+    """Mark price as a median of three, one of which is itself the median of the own book's bid, ask and last price.
+
+        median(anchored, median(bid, ask, last), elsewhere)
+
+    Args:
+        anchored: Oracle price plus the moving average of the distance to it (`basis_price`).
+        bid: Best bid.
+        ask: Best ask.
+        last: Last price.
+        elsewhere: Weighted median of the same contract on other venues.
+
+    Source: research/venues.md 7.6, vector hl-mark-median (Hyperliquid).
+
+    >>> oracle_mark(Decimal(102), bid=Decimal(98), ask=Decimal(101), last=Decimal(109), elsewhere=Decimal(95))
+    Decimal('101')
+    """
+    return median_price(anchored, median_price(bid, ask, last), elsewhere)
