@@ -12,6 +12,7 @@ from msgspec import structs
 
 from crossmargin.domain.account import MarginMode, Position
 from crossmargin.domain.arithmetic import ONE, ZERO, quotient, scaled, wide
+from crossmargin.domain.instrument import Kind
 from crossmargin.errors import UnsupportedError
 from crossmargin.margin.account_pool import ACCOUNT_POOL
 from crossmargin.margin.assess import Assessment, assess
@@ -66,19 +67,10 @@ def _account_crossing(
     safe = is_safe(start, rules)
     furthest = limit_of(betas, up=up)
     limit = furthest.size if furthest is not None else None
-    bounds = sorted(
-        (
-            each
-            for each in (*tier_bounds(pool, betas, up=up), *_kinks(assessment, pool, betas))
-            if (each.numerator > 0) is up and each.numerator and (limit is None or abs(each.size) < abs(limit))
-        ),
-        key=lambda each: abs(each.size),
-    )
+    bounds = _bounds(assessment, pool, betas, limit, up=up)
     near, passed = ZERO, list[Move]()
     for far in [*bounds, None]:
         end = far.size if far is not None else limit
-        if end == near:
-            continue
         at, per_move = _line(assessment, betas, measure, near, end, up=up)
         if passed and is_safe(at, rules) != safe:
             return Crossing(passed[-1], tuple(passed[:-1]), jump=True)
@@ -93,6 +85,18 @@ def _account_crossing(
             passed.append(far)
             near = far.size
     return None
+
+
+def _bounds(
+    assessment: Assessment, pool: Pool, betas: Mapping[str, Decimal], limit: Decimal | None, *, up: bool
+) -> list[Move]:
+    """Moves in one direction at which the surplus bends or jumps, each once, nearest first."""
+    found = {
+        each.size: each
+        for each in (*tier_bounds(pool, betas, up=up), *_kinks(assessment, pool, betas))
+        if (each.numerator > 0) is up and each.numerator and (limit is None or abs(each.size) < abs(limit))
+    }
+    return [found[size] for size in sorted(found, key=abs)]
 
 
 def _line(
@@ -119,7 +123,11 @@ def _line(
 
 
 def _risk_at(assessment: Assessment, betas: Mapping[str, Decimal], move: Decimal) -> Risk:
-    marks = moved(assessment.marks, assessment.rulebook, {coin: beta * move for coin, beta in betas.items()})
+    before, rulebook = assessment.marks, assessment.rulebook
+    marks = moved(before, rulebook, {coin: beta * move for coin, beta in betas.items()})
+    options = {name: price for name, price in before.mark.items() if rulebook.instrument(name).kind == Kind.OPTION}
+    if options:
+        marks = structs.replace(marks, mark={**marks.mark, **options})  # as in `crossing`, option marks do not move
     return assess(assessment.account, marks, assessment.rulebook).cross[ACCOUNT_POOL].risk
 
 
