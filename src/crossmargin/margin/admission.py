@@ -10,6 +10,7 @@ from crossmargin.domain.arithmetic import ZERO, ceil_to, exact, plain, quotient
 from crossmargin.domain.instrument import Instrument, Kind
 from crossmargin.domain.marks import Marks
 from crossmargin.domain.refusal import Refusal, RejectReason
+from crossmargin.margin.account_pool import ACCOUNT_POOL, free_in
 from crossmargin.margin.assess import Assessment, assess
 from crossmargin.margin.fills import Execution, fill
 from crossmargin.margin.holds import Hold, hold_of, opening_contracts
@@ -114,7 +115,8 @@ def needed_by(account: Account, order: Order, marks: Marks, rulebook: Rulebook) 
     figures = before.currencies.get(currency)
     cross = _needs_free_margin(order, hold)
     if figures is None:
-        return needs, ZERO, currency, cross
+        whole = before.cross.get(ACCOUNT_POOL)
+        return needs, free_in(currency, whole, marks) if whole is not None and cross else ZERO, currency, cross
     return needs, figures.free_margin if cross else figures.available_balance, currency, cross
 
 
