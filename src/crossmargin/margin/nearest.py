@@ -116,8 +116,11 @@ def _line(
     span = end - near if end is not None else (ONE if up else -ONE)
     first, middle, last = near + span * _QUARTER, near + span * _HALF, near + span * (ONE - _QUARTER)
     at_first, at_middle, at_last = (measure(_risk_at(assessment, betas, move)) for move in (first, middle, last))
-    if abs(at_first + at_last - at_middle - at_middle) > _STRAIGHT * max(ONE, abs(at_first), abs(at_last)):
+    noise = _STRAIGHT * max(ONE, abs(at_first), abs(at_last))  # what quotients of 28 digits leave
+    if abs(at_first + at_last - at_middle - at_middle) > noise:
         raise UnsupportedError("the account's surplus is not a straight line in this move: move one coin at a time")
+    if abs(at_last - at_first) <= noise:
+        return at_first, ZERO
     per_move = quotient(at_last - at_first, last - first)
     return at_first - scaled(at_last - at_first, first - near, last - first), per_move
 
