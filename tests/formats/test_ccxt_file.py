@@ -443,6 +443,7 @@ def test_multi_currency_accounts_are_recognised(okx: Document, binance: Document
     okx["balance"]["info"]["data"][0]["adjEq"] = "55415.6"
     binance["balance"]["info"]["multiAssetsMargin"] = True
     binance["positions"] = [each for each in binance["positions"] if each["marginMode"] == "cross"]
+    binance["orders"] = []
     for saved in (okx, binance):
         book = read_ccxt(saved)
         assert book.account.account_mode is AccountMode.MULTI_CURRENCY
