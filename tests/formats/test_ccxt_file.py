@@ -451,7 +451,7 @@ def test_multi_currency_accounts_are_recognised(okx: Document, binance: Document
         assert read_ccxt(saved).account.account_mode is AccountMode.SINGLE_CURRENCY
 
     binance["account_mode"] = "multi_currency"
-    with pytest.raises(MissingDataError, match="collateral rates"):
+    with pytest.raises(MissingDataError, match="one pool in USD"):
         check(read_ccxt(binance))
 
 
