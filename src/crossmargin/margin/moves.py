@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Struct
 
 from crossmargin.domain.arithmetic import ONE, ZERO, exact
+from crossmargin.domain.instrument import Kind
 from crossmargin.domain.marks import Marks
 from crossmargin.errors import MissingDataError
 from crossmargin.margin.assess import Assessment, assess
@@ -24,7 +25,7 @@ class MarketMove(Struct, frozen=True, kw_only=True):
         pool: Name of the pool.
         down: Fraction, for example -0.153 for -15.3 %; None when no fall does it.
         up: Likewise for a rise.
-        prices_down: Mark of each instrument of the pool at that fall.
+        prices_down: Mark of each instrument of the pool at that fall; options stay.
         prices_up: Likewise.
     """
 
@@ -169,7 +170,11 @@ def moved(marks: Marks, rulebook: Rulebook, moves: Mapping[str, Decimal]) -> Mar
 def _prices(pool: Pool, betas: Mapping[str, Decimal], found: Crossing | None) -> dict[str, Decimal]:
     if found is None:
         return {}
-    return {leg.instrument.id: found.move.price(leg.mark, betas[leg.instrument.underlying]) for leg in pool.legs}
+    return {
+        leg.instrument.id: found.move.price(leg.mark, betas[leg.instrument.underlying])
+        for leg in pool.legs
+        if leg.instrument.kind != Kind.OPTION
+    }
 
 
 def _mark(pool: Pool, coin: str) -> Decimal:
