@@ -4,9 +4,9 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from crossmargin.domain.arithmetic import exact, quotient
+from crossmargin.domain.arithmetic import exact, quotient, total
 from crossmargin.margin.assess import Assessment
-from crossmargin.margin.pool import Risk
+from crossmargin.margin.pool import Risk, requirements
 
 __all__ = ["Share", "shares"]
 
@@ -40,13 +40,14 @@ def shares(assessment: Assessment) -> dict[str, Share]:
         leg, needs = pool.legs[index], pool.requirements[index]
         own = needs.maintenance + needs.fee
         risk = pool.risk
+        rest = requirements(each for each in pool.legs if each is not leg)
         without = Risk(
             available=risk.available,
             initial=risk.initial,
-            maintenance=risk.maintenance - needs.maintenance,
-            fees=risk.fees - needs.fee,
+            maintenance=total(each.maintenance for each in rest),
+            fees=total(each.fee for each in rest),
         )
-        backing = quotient(leg.value, position.leverage) + leg.pnl
+        backing = leg.initial + leg.pnl
         found[position.id] = Share(
             share_of_equity=quotient(leg.value, risk.available) if risk.available > 0 else None,
             share_of_maintenance=quotient(own, risk.required) if risk.required else None,
