@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -611,3 +612,56 @@ def test_many_keys_and_one_twice_is_found_fast(tmp_path: Path) -> None:
         read_account(str(path))
 
     assert time.perf_counter() - start < 10
+
+
+def test_yaml_nests_to_a_limit(tmp_path: Path) -> None:
+    """Sixty-four levels, which no account needs; what stands side by side is not deep."""
+    path = tmp_path / "a.yaml"
+    for depth, line in ((63, "expected text, found"), (64, "nested more than 64 deep")):
+        path.write_text("venue: " + "[" * depth + "]" * depth, encoding="utf-8")
+        with pytest.raises(InputError, match=line):
+            read_account(str(path))
+
+    path.write_text("venue: textbook\npositions: []\norders: []\n" + "interest: {}\n", encoding="utf-8")
+    assert read_account(str(path)).account.positions == ()
+    path.write_text("venue: textbook\nbetas:\n" + "".join(f"  C{i}: '1'\n" for i in range(200)), encoding="utf-8")
+    assert len(read_account(str(path)).marks.betas) == 200
+    wide = "".join(f"  C{i}: {{quantum: 1}}\n" for i in range(200))
+    path.write_text("venue: textbook\ncurrencies:\n" + wide, encoding="utf-8")
+    assert len(read_account(str(path)).account.quanta) == 200
+
+
+@pytest.mark.parametrize("token", ["1_000", "0x10", "010", "1:30", "+5", "0b1"])
+def test_yaml_integers_that_read_differently(tmp_path: Path, token: str) -> None:
+    """1:30 is 90 to YAML and 010 is 8: even where a text is due, such a token has to be quoted."""
+    path = tmp_path / "a.yaml"
+    path.write_text(f"venue: {token}", encoding="utf-8")
+
+    with pytest.raises(InputError) as caught:
+        read_account(str(path))
+    assert str(caught.value) == f"{path}: venue: '{token}' reads differently in YAML: write it in quotes (line 1)"
+
+
+def test_each_hedge_leg_has_its_leverage(plain: Document) -> None:
+    """One cross leverage a leg in hedge mode."""
+    plain["positions"].append(plain["positions"][0] | {"side": "short", "leverage": "3"})
+    book = build_book(plain | {"position_mode": "hedge"}, "book.toml")
+
+    assert [each.leverage for each in book.account.positions] == [10, 3]
+
+
+def test_a_spot_margin_position_without_entry_price_has_none() -> None:
+    """Its value is its debt; an entry price is only shown. A size in coins needs no price."""
+    found = build_book({"venue": "okx", "positions": [MARGIN | {"base_size": "1"}]}, "b").account.positions[0]
+
+    assert [found.entry_price, found.contracts] == [0, 1]
+
+
+def test_times_are_ordinary_datetimes(plain: Document) -> None:
+    """An expiry, like the day of the rules, can be written by any encoder."""
+    instruments = {"BTCUSD_PERP": INVERSE | {"kind": "future", "expiry": "2026-12-25T08:00:00Z"}}
+    book = build_book(plain | {"as_of": "2026-09-01", "instruments": instruments}, "book.toml")
+    expiry = book.rulebook.instrument("BTCUSD_PERP").expiry
+
+    assert expiry == datetime(2026, 12, 25, 8, tzinfo=UTC)
+    assert {type(expiry), type(book.account.as_of)} == {datetime}

@@ -271,11 +271,11 @@ def prices_of(draw: st.DrawFn, instruments: Iterable[Instrument]) -> Marks:
     mark: dict[str, Decimal] = {}
     coins: dict[str, Decimal] = {}
     for each in instruments:
+        if each.base not in coins:
+            coins[each.base] = draw(st.sampled_from(PRICES))
         if each.kind is Kind.OPTION:
             mark[each.id] = Decimal("0.05")
             continue
-        if each.base not in coins:
-            coins[each.base] = draw(st.sampled_from(PRICES))
         premium = Decimal("1.02") if each.kind is Kind.FUTURE else ONE
         mark[each.id] = coins[each.base] * premium
     return Marks(mark=mark, last=mark, forward=coins)
@@ -451,7 +451,7 @@ def books(draw: st.DrawFn, house: House, *, with_orders: bool = True, two_coins:
 
 def any_books(*products: str, with_orders: bool = True, two_coins: bool = False) -> st.SearchStrategy[Book]:
     """A book of any house; with products named, of those houses that trade them, and of nothing else there."""
-    fitting = [each for each in HOUSES if each.own or not products or set(products) & set(each.products)]
+    fitting = [each for each in HOUSES if not products or set(products) & set(each.products or [LINEAR])]
     return st.sampled_from(fitting).flatmap(
         lambda house: books(house.only(*products) if products else house, with_orders=with_orders, two_coins=two_coins)
     )

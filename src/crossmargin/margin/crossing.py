@@ -126,11 +126,11 @@ def crossing(pool: Pool, betas: Mapping[str, Decimal], rules: Rules, *, up: bool
     if pool.risk.available == pool.risk.required:
         return Crossing(Move(ZERO))
     safe = not rules.triggered(pool.risk.available, pool.risk.required)
-    bounds = sorted(tier_bounds(pool, betas, up=up), key=lambda bound: abs(bound.size))
+    limit = _limit(pool, betas, up=up)
     near = Move(ZERO)
     passed: list[Move] = []
     before: _Piece | None = None
-    for end in [*bounds, _limit(pool, betas, up=up)]:
+    for end in [*tier_bounds(pool, betas, limit, up=up), limit]:
         inside = _inside(near, end, up=up)
         piece = _piece(pool, betas, inside)
         if before is not None and _turns(piece, near, inside, rules, safe=safe):
@@ -265,11 +265,23 @@ def _size_moves(leg: Leg, betas: Mapping[str, Decimal]) -> bool:
     return leg.table.unit == "notional" or (leg.table.unit == "base" and leg.instrument.inverse)
 
 
-def tier_bounds(pool: Pool, betas: Mapping[str, Decimal], *, up: bool) -> list[Move]:
-    """Moves in one direction at which some tier group passes a bound; zero where the mark stands on a bound.
+def tier_bounds(pool: Pool, betas: Mapping[str, Decimal], limit: Move | None, *, up: bool) -> list[Move]:
+    """Moves in one direction at which some tier group passes a bound, nearest first, each once.
+
+    Zero is among them where the mark stands on a bound; what lies beyond the limit no price can reach.
 
     Source: see `crossing`.
     """
+    nearest_first = sorted(_all_bounds(pool, betas, up=up), key=lambda bound: abs(bound.size))
+    found: list[Move] = []
+    for bound in nearest_first:
+        new = not found or _further(bound, found[-1], up=up)
+        if new and (limit is None or _further(limit, bound, up=up)):
+            found.append(bound)
+    return found
+
+
+def _all_bounds(pool: Pool, betas: Mapping[str, Decimal], *, up: bool) -> list[Move]:
     found = []
     for group in _groups(pool.legs):
         moving = [leg for leg in group if _size_moves(leg, betas)]

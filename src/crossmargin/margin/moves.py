@@ -6,6 +6,7 @@ from decimal import Decimal
 from msgspec import Struct
 
 from crossmargin.domain.arithmetic import ONE, exact
+from crossmargin.domain.instrument import Kind
 from crossmargin.errors import MissingDataError
 from crossmargin.margin.assess import Assessment, assess
 from crossmargin.margin.crossing import Crossing
@@ -23,7 +24,7 @@ class MarketMove(Struct, frozen=True, kw_only=True):
         pool: Name of the pool.
         down: Fraction, for example -0.153 for -15.3 %; None when no fall does it.
         up: Likewise for a rise.
-        prices_down: Mark of each instrument of the pool at that fall.
+        prices_down: Mark of each instrument of the pool at that fall; options stay.
         prices_up: Likewise.
     """
 
@@ -149,7 +150,11 @@ def frontier(
 def _prices(pool: Pool, betas: Mapping[str, Decimal], found: Crossing | None) -> dict[str, Decimal]:
     if found is None:
         return {}
-    return {leg.instrument.id: found.move.price(leg.mark, betas[leg.instrument.underlying]) for leg in pool.legs}
+    return {
+        leg.instrument.id: found.move.price(leg.mark, betas[leg.instrument.underlying])
+        for leg in pool.legs
+        if leg.instrument.kind != Kind.OPTION
+    }
 
 
 def _mark(pool: Pool, coin: str) -> Decimal:

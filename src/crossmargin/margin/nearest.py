@@ -93,7 +93,7 @@ def _bounds(
     """Moves in one direction at which the surplus bends or jumps, each once, nearest first."""
     found = {
         each.size: each
-        for each in (*tier_bounds(pool, betas, up=up), *_kinks(assessment, pool, betas))
+        for each in (*tier_bounds(pool, betas, None, up=up), *_kinks(assessment, pool, betas))
         if (each.numerator > 0) is up and each.numerator and (limit is None or abs(each.size) < abs(limit))
     }
     return [found[size] for size in sorted(found, key=abs)]

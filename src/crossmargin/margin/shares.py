@@ -4,10 +4,10 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from crossmargin.domain.arithmetic import ONE, exact, quotient
+from crossmargin.domain.arithmetic import ONE, ZERO, exact, quotient, total
 from crossmargin.margin.account_pool import ACCOUNT_POOL
 from crossmargin.margin.assess import Assessment
-from crossmargin.margin.pool import Risk
+from crossmargin.margin.pool import Risk, requirements
 from crossmargin.margin.prices_usd import usd_price
 
 __all__ = ["Share", "shares"]
@@ -44,13 +44,18 @@ def shares(assessment: Assessment) -> dict[str, Share]:
         price = account_price(assessment, leg.currency) if pool.isolated is None else ONE
         own = (needs.maintenance + needs.fee) * price
         risk = pool.risk
+        others = [each for each in pool.legs if each is not leg]
+        step = assessment.rulebook.rules.requirement_step
+        prices = [account_price(assessment, each.currency) if pool.isolated is None else ONE for each in others]
+        rest = list(zip(requirements(others, step), prices, strict=True))
+        borrowed = assessment.sheet_of(pool).figure("borrowed") if pool.isolated is None else ZERO
         without = Risk(
             available=risk.available,
             initial=risk.initial,
-            maintenance=risk.maintenance - needs.maintenance * price,
-            fees=risk.fees - needs.fee * price,
+            maintenance=total(each.maintenance * price for each, price in rest) + borrowed,
+            fees=total(each.fee * price for each, price in rest),
         )
-        backing = quotient(leg.value, position.leverage) + leg.pnl
+        backing = leg.initial + leg.pnl
         found[position.id] = Share(
             share_of_equity=quotient(leg.value * price, risk.available) if risk.available > 0 else None,
             share_of_maintenance=quotient(own, risk.required) if risk.required else None,

@@ -67,6 +67,7 @@ FIGURES: dict[str, tuple[tuple[EntryKind, ...], tuple[EntryKind, ...]]] = {
     "supports_after_holds": ((_K.BALANCE, _K.PNL), _HOLDS),
     "requires": ((_K.MAINTENANCE, _K.CLOSING_FEE, _K.BORROW_MAINTENANCE), ()),
     "holds": (_HOLDS, ()),
+    "borrowed": ((_K.BORROW_MAINTENANCE,), ()),
     "spot_holds": ((_K.SPOT_HOLD,), ()),
     "interest": ((_K.INTEREST,), ()),
     # the account as one pool, in USD
