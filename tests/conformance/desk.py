@@ -13,7 +13,9 @@ from crossmargin.margin import Assessment, assess
 from crossmargin.margin.assess import CurrencyFigures, PositionFigures
 from crossmargin.margin.changes import Change
 from crossmargin.margin.liquidation_price import liquidation_price
+from crossmargin.margin.pool import Risk
 from crossmargin.margin.position_prices import bankruptcy_price, break_even_price, printed_liquidation_price
+from crossmargin.margin.usd import AccountFigures, account_figures
 from crossmargin.margin.what_if import WhatIf, what_if
 
 PLACES_MAX = 28
@@ -65,6 +67,16 @@ class View:
     def first(self) -> PositionFigures:
         """Figures of the first position."""
         return self.assessment.positions[0]
+
+    @property
+    def account(self) -> AccountFigures:
+        """Figures of the account."""
+        return account_figures(self.assessment)
+
+    @property
+    def risk(self) -> Risk:
+        """The verdict on the only cross pool."""
+        return next(iter(self.assessment.cross.values())).risk
 
     @property
     def fields(self) -> dict[str, Any]:

@@ -8,16 +8,18 @@ from tests.conformance.desk import Desk, contract, one_value, there
 from tests.conformance.registry import Answer, by_formula
 from tests.conformance.vectors import Case
 
-from crossmargin.domain.account import MarginMode, Side
+from crossmargin.domain.account import MarginMode, OrderSide, Side
 from crossmargin.domain.arithmetic import ONE, ZERO, exact, quotient
 from crossmargin.domain.numbers import Amount, NonNegative, Positive
 from crossmargin.errors import MissingDataError
+from crossmargin.formats.report import report
 from crossmargin.margin import changes
 from crossmargin.margin.collateral import collateral_left
+from crossmargin.margin.legs import fee_at_bankruptcy
 from crossmargin.margin.limits import smallest_deposit
 from crossmargin.margin.stops import first_exit, price_before_liquidation
 from crossmargin.prices.funding import funding_payment
-from crossmargin.prices.interest import borrowing_interest, charged_hours
+from crossmargin.prices.interest import borrowing_interest, charged_hours, rollover_interest
 from crossmargin.rulebook import TierTable, load
 from crossmargin.rulebook.load import TierRow, tier_table
 from crossmargin.rulebook.tiers import deductions, largest_leverage
@@ -25,7 +27,13 @@ from crossmargin.rulebook.tiers import deductions, largest_leverage
 TIERS_OF_SYMBOL: dict[str, list[list[Decimal]]] = {}
 """Tiers by symbol, from the look-up cases: the largest-leverage cases refer to them."""
 
-RULES_OF = {"okx": "okx", "binance": "binance", "any": "textbook"}
+RULES_OF = {
+    **{venue: venue for venue in ("okx", "binance", "bybit", "hyperliquid", "deribit")},
+    **dict.fromkeys(("any", "generic", "gate", "delta", "kucoin", "htx", "phemex", "bitget", "bingx"), "textbook"),
+}
+"""The rulebook of each venue; one that we ship none for stands on plain rules."""
+DIFFERS = {"gate": {"closing_fee": "taker_at_mark"}, "bitget": {"closing_fee": "taker_at_mark"}}
+"""Rules in which a venue without a rulebook differs from the plain ones."""
 
 
 def plain_account(
@@ -47,6 +55,9 @@ def plain_account(
         details = contract("XYZ", "USDT", taker_fee=fee, tick_size="1", tiers=tiers)
     return {
         "venue": RULES_OF[case.venue],
+        "rules": DIFFERS.get(case.venue, {}),
+        "fx": {"USDT": ONE},
+        "collateral": {"USDT": {"tiers": [{"rate": ONE}]}} if case.venue == "bybit" else {},
         "balances": {"USDT": balance},
         "positions": [one_value(name=symbol, value=value, pnl=pnl, leverage=leverage, **position)],
         "marks": {symbol: value},
@@ -155,11 +166,14 @@ def equity_of_ratio(case: Case, desk: Desk) -> Answer:
 
 
 @by_formula("mm")
-def maintenance(case: Case, desk: Desk) -> Answer:
+def maintenance(case: Case, desk: Desk) -> Answer | list[Answer]:
     """Maintenance margin of a value; a symbol that the rulebook ships takes the rulebook's own brackets."""
-    given = plain_account(case, value=case.number("notional"))
+    given = plain_account(case, value=case.number("notional"), leverage=case.number("leverage", default=ONE))
     given["instruments"]["XYZUSDT"]["tiers"] = bracket(case.number("mmr", "mmr_rate"), case.number("cum", default=ZERO))
-    answers = [desk.assess(given).first.maintenance_margin]
+    figures = desk.assess(given).first
+    if len(case.expected) > 1:
+        return [figures.initial_margin, figures.maintenance_margin]
+    answers = [figures.maintenance_margin]
     symbol = case.inputs.get("symbol")
     if symbol is not None and shipped(symbol) is not None:
         own = plain_account(case, value=case.number("notional"), rate=None, symbol=symbol)
@@ -217,8 +231,26 @@ def profit(case: Case, desk: Desk) -> Answer:
     }
     if case.kind != "realized_pnl":
         return desk.assess(document).first.floating_pnl
+    if case.number("fee", default=ZERO):
+        return round_trip(case, desk, document)
     close = changes.Close(instrument="XYZUSDT", side=case.side, price=Positive(case.number("mark")), fee=Amount(0))
     outcome = desk.what_if(document, close)
+    return outcome.after.account.balance("USDT") - outcome.before.account.balance("USDT")
+
+
+@exact
+def round_trip(case: Case, desk: Desk, document: dict[str, Any]) -> Answer:
+    """What opening and closing a position leaves, both at the same fee rate."""
+    document |= {"balances": {"USDT": case.number("entry") * case.number("qty")}, "positions": []}
+    document["instruments"]["XYZUSDT"]["taker_fee"] = case.number("fee")
+    opening = changes.Fill(
+        instrument="XYZUSDT",
+        side=OrderSide.BUY if case.side is Side.LONG else OrderSide.SELL,
+        contracts=Positive(case.number("qty")),
+        price=Positive(case.number("entry")),
+    )
+    close = changes.Close(instrument="XYZUSDT", side=case.side, price=Positive(case.number("mark")))
+    outcome = desk.what_if(document, opening, close)
     return outcome.after.account.balance("USDT") - outcome.before.account.balance("USDT")
 
 
@@ -226,7 +258,7 @@ def inverse_account(case: Case, entry: Decimal) -> dict[str, Any]:
     """An account that holds coin-margined contracts."""
     name = "XYZ-USD-SWAP"
     return {
-        "venue": "okx",
+        "venue": "okx" if case.venue == "okx" else "textbook",
         "balances": {"XYZ": ZERO},
         "positions": [
             {
@@ -289,22 +321,80 @@ def break_even(case: Case, desk: Desk) -> Answer:
 
 @by_formula("ratio")
 @exact
-def account_ratio(case: Case, desk: Desk) -> Answer:
+def account_ratio(case: Case, desk: Desk) -> Answer | list[Answer]:
     """What supports over what is required: a balance and a position at 0.4 % whose maintenance is given."""
+    special = RATIO_OF_KIND.get(case.kind)
+    if special is not None:
+        return special(case, desk)
+    assert len(case.inputs) == len(("supports", "required")), f"no handler for the kind {case.kind}"
     supports, required = (case.number(name) for name in case.inputs)
     rate = Decimal("0.004")
     document = plain_account(case, value=required * 250, balance=supports, rate=rate)
     return there(desk.assess(document).only.margin_ratio)
 
 
+def account_rates(case: Case, desk: Desk) -> list[Answer]:
+    """Initial and maintenance rate of an account in the venue's direction: what is required over what supports."""
+    margin, needed = case.number("total_im"), case.number("total_mm")
+    document = plain_account(
+        case,
+        value=margin * 10,
+        balance=case.number("margin_balance"),
+        leverage=Decimal(10),
+        rate=quotient(needed, margin * 10),
+    )
+    fields = report(desk.assess(document).assessment)["venue_fields"]["account"]
+    return [Decimal(fields["accountIMRate"]), Decimal(fields["accountMMRate"])]
+
+
+def vault_maintenance(case: Case, desk: Desk) -> Answer:
+    """Maintenance of coins whose largest leverage is half the divisor that the snapshot shows."""
+    rate = quotient(ONE, case.number("divisor"))
+    return desk.assess(plain_account(case, value=case.number("total_notional"), rate=rate)).first.maintenance_margin
+
+
+@exact
+def implied_equity(case: Case, desk: Desk) -> tuple[Decimal, ...]:
+    """Equity implied by the ratio shown at two marks: its growth, which is the PnL between them."""
+    implied = []
+    for number in ("1", "2"):
+        value = case.number("qty") * case.number(f"mark{number}")
+        document = plain_account(case, value=value, rate=case.number("mmr"), fee=case.number("fee"))
+        document["currencies"] = {"USDT": {"quantum": "0.0000000000000001"}}
+        assessment = desk.assess(document).assessment
+        ratio = quotient(ONE, case.number(f"ratio{number}"))
+        implied.append(smallest_deposit(assessment, assessment.cross["USDT"], ratio))
+    moved = plain_account(case, value=case.number("mark2"))
+    moved["positions"][0] |= {"contracts": case.number("qty"), "entry_price": case.number("mark1")}
+    return implied[1] - implied[0], desk.assess(moved).first.floating_pnl
+
+
+def shown_leverage(case: Case, desk: Desk) -> Answer:
+    """Leverage of an account whose balance is the margin of its one position."""
+    document = plain_account(case, value=case.number("size"), balance=case.number("im"))
+    document["instruments"]["XYZUSDT"]["tiers"][0]["initial_rate"] = "0.02"
+    return there(desk.assess(document).only.leverage)
+
+
+RATIO_OF_KIND = {
+    "account_rates": account_rates,
+    "maintenance_margin": vault_maintenance,
+    "margin_ratio_consistency": implied_equity,
+    "leverage": shown_leverage,
+}
+
+
 @by_formula("sum")
 @exact
 def sums(case: Case, desk: Desk) -> Answer | list[Answer]:
     """Equity, margins and what is free, from an account whose positions have the PnL and margins of the case."""
-    if "wallet" in case:
-        return snapshot(case, desk)
-    margin = -case.number("im")
-    document = plain_account(case, value=margin * 10, balance=case.number("equity"), leverage=Decimal(10))
+    special = SUM_OF_KIND.get(case.kind)
+    if special is not None:
+        return special(case, desk)
+    margin = -case.number("im", "total_im", "position_cost")
+    document = plain_account(
+        case, value=margin * 10, balance=case.number("equity", "margin_balance", "wallet"), leverage=Decimal(10)
+    )
     return desk.assess(document).only.free_margin
 
 
@@ -326,6 +416,61 @@ def snapshot(case: Case, desk: Desk) -> list[Answer]:
         document["instruments"][name] = {"tiers": [{"maintenance_rate": quotient(required, value)}]}
     only = desk.assess(document).only
     return [only.equity, only.initial_margin, only.maintenance_margin]
+
+
+@exact
+def wallet_and_profit(case: Case, desk: Desk) -> Answer:
+    """Margin balance of an account: its wallet and the PnL of its positions."""
+    pnl = case.number("upl")
+    document = plain_account(case, value=abs(pnl) * 2, pnl=pnl, balance=case.number("wallet"))
+    return there(desk.assess(document).account.adjusted_equity)
+
+
+@exact
+def wallet_of_equity(case: Case, desk: Desk) -> Answer:
+    """Wallet balance of a coin whose equity and PnL are given, the PnL as a term of the sum: with its sign turned."""
+    pnl, equity = -case.number("upl"), case.number("usdt_equity")
+    document = plain_account(case, value=abs(pnl) * 2, pnl=pnl, balance=equity - pnl)
+    only = desk.assess(document).only
+    assert (only.equity, only.floating_pnl) == (equity, pnl)
+    return Decimal(desk.assess(document).fields["walletBalance"])
+
+
+@exact
+def two_profits(case: Case, desk: Desk) -> Answer:
+    """PnL of futures and of options together."""
+    futures, options = case.number("futures_pl"), case.number("options_pl")
+    document = plain_account(case, value=abs(futures) * 2, pnl=futures)
+    document["positions"].append(one_value(name="OTHERUSDT", value=abs(options) * 2, pnl=options, leverage="1"))
+    document["marks"]["OTHERUSDT"] = abs(options) * 2
+    document["instruments"]["OTHERUSDT"] = document["instruments"]["XYZUSDT"] | {"base": "OTHER"}
+    for instrument in document["instruments"].values():
+        instrument["tiers"] = [{"maintenance_rate": "0", "initial_rate": "0"}]
+    return desk.assess(document).only.floating_pnl
+
+
+@exact
+def margin_with_fee(case: Case, desk: Desk) -> list[Answer]:
+    """Margin of an isolated position, the closing fee that it reserves (at the worse bankruptcy price), with PnL."""
+    entry, leverage, pnl = case.number("entry"), case.number("leverage"), case.number("upnl")
+    value = case.number("qty") * entry
+    fee = fee_at_bankruptcy(Side.SHORT.sign, value, leverage=leverage, inverse=False, rate=case.number("fee"))
+    document = plain_account(
+        case, value=value + pnl, pnl=pnl, leverage=leverage, margin_mode="isolated",
+    )  # fmt: skip
+    initial = there(desk.assess(document).first.margin)
+    document["positions"][0]["margin"] = initial + fee
+    view = desk.assess(document)
+    return [initial, fee, there(view.first.margin), view.only.isolated_equity]
+
+
+SUM_OF_KIND = {
+    "account_snapshot_cross": snapshot,
+    "margin_balance": wallet_and_profit,
+    "coin_wallet": wallet_of_equity,
+    "unrealized_pnl": two_profits,
+    "position_margin": margin_with_fee,
+}
 
 
 @by_formula("seed_free_margin")
@@ -451,6 +596,14 @@ def interest(case: Case, desk: Desk) -> Answer:
         hours=Positive(charged_hours(hours)),
     )
     return answer, desk.what_if(document, accrual).after.account.positions[0].interest
+
+
+@by_formula("interest_4h")
+def interest_of_periods(case: Case, desk: Desk) -> Answer:
+    """Interest charged at the start and every four hours begun since."""
+    return rollover_interest(
+        case.number("borrowed"), period_rate=case.number("rate_4h"), hours=case.number("hours"), period=Decimal(4)
+    )
 
 
 @by_formula("precedence")

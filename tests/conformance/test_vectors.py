@@ -8,26 +8,44 @@ from pathlib import Path
 import pytest
 
 # Importing them registers their handlers.
-from tests.conformance import binance, formulas, okx, okx_coins
+from tests.conformance import (
+    binance,
+    bybit,
+    chain,
+    collateral,
+    deribit,
+    dydx,
+    elsewhere,
+    formulas,
+    hyperliquid,
+    okx,
+    okx_coins,
+)
 from tests.conformance.desk import Desk
 from tests.conformance.registry import answers_of, handler_of
 from tests.conformance.vectors import (
+    ENGINES,
+    FILES,
     JUDGED_WRONG,
+    MODEL,
     PUBLISHED,
-    VENUES,
     Case,
     Expectation,
     excluded,
     read_cases,
 )
 
-MODULES = (okx, okx_coins, binance, formulas)
-VENUE = re.compile(r'"venue"\s*:\s*"([^"]*)"')
+MODULES = (
+    *(okx, okx_coins, binance, formulas),
+    *(bybit, chain, collateral, deribit, dydx, elsewhere, hyperliquid),
+)
+NAMED = re.compile(r'"venue"\s*:\s*"[^"]*"')
+ENGINE = re.compile(rf'"model"\s*:\s*"{MODEL}"')
 Recorder = Callable[[str, object], None]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """One test for each vector of our venues, named after its id."""
+    """One test for each vector in scope, named after its id."""
     if "case" in metafunc.fixturenames:
         cases = read_cases(Path(str(metafunc.config.getoption("--vectors"))))
         for case in cases:
@@ -67,13 +85,12 @@ def test_vector(case: Case, tmp_path: Path, record_property: Recorder) -> None:
 
 
 def test_every_case_is_run_or_named(vectors_dir: Path, record_property: Recorder) -> None:
-    """No vector of our venues is dropped: as many are run as the text of the files names, each with a handler."""
-    texts = {name: path.read_text("utf-8") for name in VENUES if (path := vectors_dir / name).is_file()}
+    """No vector is dropped: as many are run as the text of the files names, each with a handler."""
+    texts = {name: path.read_text("utf-8") for name in FILES if (path := vectors_dir / name).is_file()}
     if not texts:
         record_property("conformance", ["absent", str(PUBLISHED), str(vectors_dir)])
         pytest.skip(f"no vectors in {vectors_dir}: give their folder with --vectors")
-    named = [(name, found) for name, text in texts.items() for found in VENUE.findall(text)]
-    held = sum(venue in VENUES[name] for name, venue in named)
+    held = sum(len((ENGINE if name == ENGINES else NAMED).findall(text)) for name, text in texts.items())
     cases = read_cases(vectors_dir)
     record_property("conformance", ["held", str(held), ""])
 
@@ -83,8 +100,8 @@ def test_every_case_is_run_or_named(vectors_dir: Path, record_property: Recorder
 
 
 def test_few_cases_are_judged_wrong() -> None:
-    """A vector may be set aside only when its source contradicts itself, and that for at most three."""
-    assert len(JUDGED_WRONG) <= 3
+    """A vector may be set aside only when its source contradicts itself, and that for at most five."""
+    assert len(JUDGED_WRONG) <= 5
 
 
 def test_unknown_case_fails_loudly(tmp_path: Path) -> None:

@@ -9,11 +9,10 @@ from typing import Any, NamedTuple
 from crossmargin.domain.account import Side
 from crossmargin.domain.arithmetic import ONE
 
-VENUES = {
-    "venues.json": ("okx.futures_mode", "okx.options", "binance.usdm", "generic"),
-    "venues_more.json": ("okx", "binance", "any"),
-}
-PUBLISHED = 102  # cases of those venues when this was written: what a run without the files leaves out
+FILES = ("venues.json", "venues_more.json", "engines.json")
+ENGINES = "engines.json"
+MODEL = "dydx"  # the one engine of the third file whose rules are a venue's
+PUBLISHED = 392  # cases in scope when this was written: what a run without the files leaves out
 
 PEERS_OWN = {
     "naut_": "a formula of NautilusTrader's own margin model, not of a venue",
@@ -24,7 +23,7 @@ PEERS_OWN = {
 FUNDING_WINDOW = "which settlements fall between two clock times is a convention of the peer, not of a venue"
 
 JUDGED_WRONG: dict[str, str] = {}
-"""Cases whose source contradicts itself, with the arithmetic that shows it; at most 3."""
+"""Cases whose source contradicts itself, with the arithmetic that shows it; at most 5."""
 
 
 class Expectation(NamedTuple):
@@ -80,21 +79,24 @@ class Case(NamedTuple):
             return Side(self.inputs["side"])
         if "s" in self.inputs:
             return Side.LONG if self.number("s") > 0 else Side.SHORT
-        return Side.SHORT if self.id.endswith("short") else Side.LONG
+        return Side.SHORT if "short" in self.id.split("-") else Side.LONG
 
 
 def read_cases(folder: Path) -> list[Case]:
-    """Every case of our venues in the files of a folder; none where there are no files."""
-    return [case for file in VENUES for case in read_file(folder / file)]
+    """Every case in scope in the files of a folder; none where there are no files."""
+    return [case for file in FILES for case in read_file(folder / file)]
 
 
 def read_file(path: Path) -> Iterator[Case]:
-    """Cases of our venues in one file, in its order."""
+    """Cases in scope of one file, in its order."""
     if not path.is_file():
         return
     document = json.loads(path.read_text("utf-8"), parse_float=Decimal, parse_int=Decimal)
     for raw in document["vectors"] if "vectors" in document else document["cases"]:
-        if raw["venue"] in VENUES[path.name]:
+        if path.name == ENGINES:
+            if raw["model"] == MODEL:
+                yield engine_case(raw)
+        else:
             yield Case(
                 file=path.name,
                 id=raw["id"],
@@ -104,6 +106,46 @@ def read_file(path: Path) -> Iterator[Case]:
                 inputs={name: as_number(value) for name, value in raw["inputs"].items()},
                 expected=tuple(expectations(raw)),
             )
+
+
+def engine_case(raw: dict[str, Any]) -> Case:
+    """A case of the file of engines: known by its kind, its inputs in nested tables."""
+    return Case(
+        file=ENGINES,
+        id=raw["id"],
+        venue=raw["model"],
+        kind=raw["kind"],
+        formula=f"{raw['model']} {raw['kind']}",
+        inputs={name: deep(raw.get(name, {})) for name in ("instruments", "account", "marks", "params")},
+        expected=tuple(outcomes(raw["expected"], raw.get("tol") or {})),
+    )
+
+
+def deep(value: Any) -> Any:  # noqa: ANN401 - any JSON
+    """Nested tables and lists with their numbers as numbers."""
+    if isinstance(value, dict):
+        return {name: deep(each) for name, each in value.items()}
+    return [deep(each) for each in value] if isinstance(value, list) else as_number(value)
+
+
+def outcomes(expected: dict[str, Any], tolerance: dict[str, Any], at: str = "") -> Iterator[Expectation]:
+    """Outcomes of an engine: exact unless the case says otherwise.
+
+    A word is asked for as the figure ``name=word`` with the value 1, a table of positions by its length and members.
+    """
+    for name, value in expected.items():
+        if isinstance(value, dict):
+            if name == "positions":
+                yield Expectation(f"{at}positions", Decimal(len(value)), Decimal(0), relative=False)
+            yield from outcomes(value, tolerance, f"{at}{name}.")
+            continue
+        figure = as_number(yes(value) if isinstance(value, bool) else value)
+        if not isinstance(figure, Decimal):
+            yield Expectation(f"{at}{name}={figure}", ONE, Decimal(0), relative=False)
+            continue
+        relative = "rel" in tolerance
+        allowed = Decimal(tolerance.get("rel", tolerance.get("abs", 0)))
+        yield Expectation(f"{at}{name}", figure, allowed, relative=relative)
 
 
 def expectations(raw: dict[str, Any]) -> Iterator[Expectation]:

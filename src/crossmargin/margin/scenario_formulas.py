@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from crossmargin.domain.arithmetic import ONE, ZERO, exact, scaled
 
-__all__ = ["bucket_pnl", "matrix_margin", "offset_gain", "roll_charge", "unit_maintenance"]
+__all__ = ["bucket_pnl", "matrix_margin", "matrix_requirements", "offset_gain", "roll_charge", "unit_maintenance"]
 
 
 @exact
@@ -86,3 +86,22 @@ def unit_maintenance(worst_of: Iterable[Decimal], *, added: Iterable[Decimal], l
     Decimal('11')
     """
     return max(max(worst_of) + sum(added, ZERO), least)
+
+
+@exact
+def matrix_requirements(matrix: Decimal, *, factor: Decimal, added: Decimal = ZERO) -> tuple[Decimal, Decimal]:
+    """Initial and maintenance margin of a scenario grid: the matrix margin with what is added; a share of it alone.
+
+        initial = matrix + added        maintenance = factor x matrix
+
+    Args:
+        matrix: Margin of the grid (`matrix_margin`).
+        factor: Maintenance as a share of it (0.8 in the recorded answers).
+        added: Margin of open orders and of market-maker protection: maintenance ignores it.
+
+    Source: research/venues.md 8.3, vector db-pm-matrix-example (Deribit).
+
+    >>> matrix_requirements(Decimal(10), factor=Decimal("0.8"), added=Decimal(1))
+    (Decimal('11'), Decimal('8.0'))
+    """
+    return matrix + added, factor * matrix
