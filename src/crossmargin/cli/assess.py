@@ -54,7 +54,9 @@ def print_report(found: dict[str, Any]) -> None:
             for each in found["orders"]
         ]
         screen.table(("order", "instrument", "side", "margin", "fee", "answer", "reason"), rows, title="Orders")
-    if found["account"]["total_equity_usd"] is not None:
+    if found["account"]["adjusted_equity"] is not None:
+        _account(found["account"])
+    elif found["account"]["total_equity_usd"] is not None:
         screen.say(f"\nTotal equity: {screen.human(found['account']['total_equity_usd'], 2)} USD")
     for kind, lines in (("Warning", found["warnings"]), ("Assumed", found["assumptions"])):
         for line in lines:
@@ -85,6 +87,14 @@ def _currencies(found: dict[str, Any]) -> None:
     rows.append(("margin ratio", *(screen.percent(each["margin_ratio"]) for each in currencies.values())))
     rows.append(("status", *(each["status"] for each in currencies.values())))
     screen.table(("", *currencies), rows, title="Currencies")
+
+
+def _account(account: dict[str, Any]) -> None:
+    """The account as one pool."""
+    keys = ("total_equity_usd", "adjusted_equity", "initial_margin_usd", "maintenance_margin_usd")
+    rows = [(key.removesuffix("_usd").replace("_", " "), screen.human(account[key])) for key in keys]
+    rows.append(("margin ratio", screen.percent(account["margin_ratio"])))
+    screen.table(("", "USD"), [*rows, ("status", account["status"])], title="The account as one pool")
 
 
 def _positions(found: dict[str, Any]) -> None:

@@ -10,9 +10,10 @@ from crossmargin.margin.legs import Leg
 from crossmargin.margin.pool import Pool, Risk, requirements, status_of
 from crossmargin.margin.pools import write_leg
 from crossmargin.margin.prices_usd import usd_price
-from crossmargin.margin.sheet import EntryKind, Sheet
+from crossmargin.margin.sheet import EntryKind, Noted, Sheet
 from crossmargin.rulebook.collateral import Collateral
 from crossmargin.rulebook.model import Rulebook
+from crossmargin.rulebook.tiers import Tier
 
 __all__ = ["ACCOUNT_POOL", "account_pool", "collateral_of", "free_in", "price_of"]
 
@@ -124,23 +125,39 @@ def _write_collateral(whole: Sheet, currency: str, sheet: Sheet, price: Decimal,
     amount = cash + moving if discounted else cash
     if amount > 0:
         curve = collateral_of(currency, rulebook)
-        whole.add(EntryKind.COLLATERAL, curve.counted(amount) * price * (ONE - curve.bid_buffer), currency)
+        counted, rate = curve.counted(amount), price * (ONE - curve.bid_buffer)
+        whole.add(EntryKind.COLLATERAL, counted * rate, _note(whole, currency, amount, rate, counted=counted))
     elif amount < 0:
         known = rulebook.collateral.get(currency)
-        whole.add(EntryKind.COLLATERAL, amount * price * (ONE + (known.ask_buffer if known else ZERO)), currency)
+        rate = price * (ONE + (known.ask_buffer if known else ZERO))
+        whole.add(EntryKind.COLLATERAL, amount * rate, _note(whole, currency, amount, rate))
     if not discounted:
-        whole.add(EntryKind.COLLATERAL, moving * price, f"{currency} PnL")
+        whole.add(EntryKind.COLLATERAL, moving * price, _note(whole, f"{currency} PnL", moving, price))
     debt = max(ZERO, -(cash + moving - sheet.figure("spot_holds")))
     if debt and rulebook.rules.borrowing == "margined":
-        table = rulebook.tiers.get(("borrow", currency, MarginMode.CROSS))
-        if table is None:
-            raise MissingDataError(
-                f"{rulebook.venue}: {currency} is owed, and no loan tiers are known for it: give them in the account "
-                f'file: [collateral.{currency}] loan_tiers = [{{ initial_rate = "0.2", maintenance_rate = "0.04" }}]'
-            )
-        row = table.tiers[table.index_of(debt)]
-        whole.add(EntryKind.BORROW_INITIAL, debt * price * (row.initial_rate or ZERO), currency)
-        whole.add(EntryKind.BORROW_MAINTENANCE, debt * price * row.maintenance_rate, currency)
+        row = _loan_tier(currency, debt, rulebook)
+        initial, maintenance = row.initial_rate or ZERO, row.maintenance_rate
+        note = _note(whole, currency, debt, price, initial_rate=initial, maintenance_rate=maintenance)
+        whole.add(EntryKind.BORROW_INITIAL, debt * price * initial, note)
+        whole.add(EntryKind.BORROW_MAINTENANCE, debt * price * maintenance, note)
+
+
+def _loan_tier(currency: str, debt: Decimal, rulebook: Rulebook) -> Tier:
+    table = rulebook.tiers.get(("borrow", currency, MarginMode.CROSS))
+    if table is None:
+        raise MissingDataError(
+            f"{rulebook.venue}: {currency} is owed, and no loan tiers are known for it: give them in the account "
+            f'file: [collateral.{currency}] loan_tiers = [{{ initial_rate = "0.2", maintenance_rate = "0.04" }}]'
+        )
+    return table.tiers[table.index_of(debt)]
+
+
+def _note(whole: Sheet, name: str, amount: Decimal, price: Decimal, **more: Decimal) -> object:
+    """The numbers behind an amount, where lines are kept."""
+    if whole.entries is None:
+        return None
+    inputs: dict[str, Decimal | str] = {"amount": amount, "USD price": price}
+    return Noted(name, inputs | {key.replace("_", " "): each for key, each in more.items()})
 
 
 def _convert(whole: Sheet, sheet: Sheet, price: Decimal) -> None:

@@ -6,7 +6,7 @@ from crossmargin.domain.account import Order, Position
 from crossmargin.domain.instrument import Kind
 from crossmargin.margin.holds import Hold
 from crossmargin.margin.legs import Leg, Requirement
-from crossmargin.margin.sheet import Entry, EntryKind
+from crossmargin.margin.sheet import Entry, EntryKind, Noted
 
 __all__ = ["formula_of", "inputs_of", "label_of", "rule_of", "tier_of"]
 
@@ -50,6 +50,8 @@ def label_of(entry: Entry) -> str:
         return f"{label}, {_name(of.holding)}"
     if isinstance(of, Hold):
         return f"{label}, {of.order.side} {of.instrument.id} {of.order.id}".rstrip()
+    if isinstance(of, Noted):
+        return f"{label}, {of.name}"
     return f"{label}, {of}" if isinstance(of, str) else label
 
 
@@ -108,6 +110,8 @@ def inputs_of(entry: Entry) -> dict[str, Decimal | str]:
         return _requirement_inputs(leg, charge)
     if isinstance(of, Leg):
         return _leg_inputs(of)
+    if isinstance(of, Noted):
+        return of.inputs
     if isinstance(of, Hold):
         inputs: dict[str, Decimal | str] = {"order value": of.value, "leverage": of.order.leverage}
         if of.order.price is not None:

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from crossmargin.domain.arithmetic import ZERO
 
-__all__ = ["FIGURES", "Entry", "EntryKind", "Sheet"]
+__all__ = ["FIGURES", "Entry", "EntryKind", "Noted", "Sheet"]
 
 
 class EntryKind(IntEnum):
@@ -80,8 +80,15 @@ FIGURES: dict[str, tuple[tuple[EntryKind, ...], tuple[EntryKind, ...]]] = {
 _INDEXED = {name: (tuple(map(int, plus)), tuple(map(int, minus))) for name, (plus, minus) in FIGURES.items()}
 
 
+class Noted(Struct, frozen=True):
+    """Whose an amount is, and the numbers that made it; for amounts that no leg and no hold stands behind."""
+
+    name: str
+    inputs: dict[str, Decimal | str]
+
+
 class Entry(Struct, frozen=True):
-    """One amount of one kind and what it belongs to (a leg, a hold, or None)."""
+    """One amount of one kind and what it belongs to (a leg, a hold, a name, a note, or None)."""
 
     kind: EntryKind
     amount: Decimal
