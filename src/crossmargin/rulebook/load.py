@@ -1,6 +1,7 @@
 """Rulebook files: find the right date, check every key, build the frozen Rulebook."""
 
 from datetime import date, datetime
+from difflib import get_close_matches
 from functools import lru_cache
 from importlib import resources
 from typing import Any, Literal
@@ -110,7 +111,9 @@ def load(venue: str, on: date | None = None) -> Rulebook:
     """
     names = [name for name in _files() if name.partition("@")[0] == venue]
     if not names:
-        raise RulebookError(venue, "venue", f"not known: choose one of {', '.join(venues())}")
+        near = get_close_matches(venue.lower(), venues(), 1)
+        meant = f"; did you mean {near[0]}?" if near else ""
+        raise RulebookError(venue, "venue", f"not known: choose one of {', '.join(venues())}{meant}")
     books = [parse(_files()[name].read_text("utf-8"), f"{name}.toml", on) for name in names]
     current = [book for book in books if on is None or book.effective_from <= on]
     if not current:
