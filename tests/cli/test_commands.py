@@ -219,7 +219,7 @@ def test_what_if_says_what_was_asked_in_plain_words(crossmargin: Callable[..., R
 
     lines = [re.split(r"  +", line) for line in table.splitlines()]
     assert ["price", "moves BTC -1.23 %, ETH -12 %", "done"] in lines
-    asked = "SOL-USDT-SWAP, buy, contracts 400, price 140.5"
+    asked, needs = "SOL-USDT-SWAP, buy, contracts 400, price 140.5", "needs 5,620 USDT, has 3,878.22 USDT"
     assert [
         "order",
         asked,
