@@ -246,7 +246,7 @@ def test_a_position_marginal_effect_is_the_ratio_without_it(book: Book) -> None:
 
 @given(book=any_books(OPTIONS))
 def test_long_options_never_need_margin(book: Book) -> None:
-    """A long option has neither initial nor maintenance margin; options add no floating PnL to their value in the equity."""
+    """A long option has neither initial nor maintenance margin; beside their value options add no PnL to the equity."""
     assessment = book.assess()
     for each in assessment.positions:
         if each.side == Side.LONG:
