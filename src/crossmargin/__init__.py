@@ -8,6 +8,21 @@ Names are loaded when first used, so that importing the package costs next to no
 """
 
 from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from crossmargin.domain.account import Account, Order, Position
+    from crossmargin.domain.instrument import Instrument
+    from crossmargin.domain.marks import Marks
+    from crossmargin.formats.changes_file import read_changes
+    from crossmargin.formats.read import read_book as read_account
+    from crossmargin.formats.report import report
+    from crossmargin.margin.assess import Assessment, assess
+    from crossmargin.margin.explain import explain
+    from crossmargin.margin.liquidation_price import liquidation_prices
+    from crossmargin.margin.what_if import what_if
+    from crossmargin.rulebook.load import load as load_rulebook
+    from crossmargin.rulebook.model import Rulebook
 
 __version__ = "0.1.0"
 

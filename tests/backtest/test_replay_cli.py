@@ -157,3 +157,27 @@ def test_october_2025(data_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixt
     assert isolated["liquidated"] == ["SOLUSDT:long:isolated", "BTCUSDT:long:isolated"]
     assert isolated["lost"] == {"USDT": "13660.048"}
     assert out.stat().st_size < 150_000
+
+
+def test_the_table_shows_a_deficit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """1 BTC bought at 100,000 with 10,000 falls to 80,000 in one bar: 10,000 are lost and 10,000 are lacking."""
+    book = tmp_path / "book.toml"
+    book.write_text(
+        'venue = "textbook"\nbalances = { USDT = "10000" }\n'
+        'positions = [{ instrument = "BTC-USDT-SWAP", side = "long", contracts = "1", entry_price = "100000",'
+        ' leverage = "10" }]\n'
+    )
+    candles = tmp_path / "BTC-USDT-SWAP.csv"
+    candles.write_text(
+        "ts_ms,open,high,low,close\n1759968000000,100000,100000,100000,100000\n1759968060000,100000,100000,80000,80000\n"
+    )
+
+    arguments = ("--candles", f"BTC-USDT-SWAP={candles}", "--mark", "last", "--funding", "none")
+    assert run("replay", str(book), *arguments) == 3
+
+    lines = capsys.readouterr().out.splitlines()
+    header = next(line for line in lines if line.startswith("bar (UTC)"))
+    event = next(line for line in lines if "would liquidate" in line and "USDT cross" in line)
+    assert header.split()[-3:] == ["lost", "deficit", "marks"]
+    end = header.index("deficit") + len("deficit")
+    assert event[:end].split()[-2:] == ["10,000", "10,000"]

@@ -242,6 +242,12 @@ def tables(rulebook: Rulebook, unit: str) -> st.SearchStrategy[TierTable]:
     return st.sampled_from(menu(rules.tier_scheme, unit, rules.tier_bound == "inclusive"))
 
 
+def completed(instrument: Instrument) -> Instrument:
+    """An instrument as an account file completes it, where the rulebook leaves the lot or the fee open."""
+    fee = instrument.taker_fee if instrument.taker_fee is not None else Decimal("0.0005")
+    return replace(instrument, lot_size=instrument.lot_size or LOT, taker_fee=fee)
+
+
 @st.composite
 def markets(draw: st.DrawFn, house: House) -> tuple[Rulebook, tuple[Instrument, ...]]:
     """The rulebook of a house with its instruments, and tiers drawn where the market is ours."""
@@ -249,7 +255,8 @@ def markets(draw: st.DrawFn, house: House) -> tuple[Rulebook, tuple[Instrument, 
     if house.rules:
         rulebook = rulebook.with_rules(**house.rules)
     if house.own:
-        return rulebook, tuple(rulebook.instrument(name) for name in house.own)
+        own = tuple(completed(rulebook.instrument(name)) for name in house.own)
+        return rulebook.with_instruments(own), own
     instruments = tuple(each for product in house.products for each in MARKET[product])
     tiers: dict[TierKey, TierTable] = {}
     for kind, family in dict.fromkeys((each.kind, each.family) for each in instruments):

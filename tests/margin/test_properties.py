@@ -124,12 +124,16 @@ def test_nothing_that_cannot_be_negative_is(book: Book) -> None:
 
 @given(book=any_books())
 def test_equity_is_what_all_pools_hold_together(book: Book) -> None:
-    """Per currency: cash + cross PnL + isolated margins and their PnL + option value, nothing twice and none lost."""
+    """Per currency: cash + cross PnL + isolated margins and their PnL + option value, nothing twice and none lost.
+
+    The PnL of an option is part of its value: its premium has passed through the cash.
+    """
     assessment = book.assess()
     for currency, figures in assessment.currencies.items():
         mine = [each for each in assessment.positions if each.margin_currency == currency]
         with localcontext(EXACT):
-            cross = total(each.floating_pnl for each in mine if each.margin_mode == MarginMode.CROSS)
+            legs = [each for each in mine if book.rulebook.instrument(each.instrument).kind != Kind.OPTION]
+            cross = total(each.floating_pnl for each in legs if each.margin_mode == MarginMode.CROSS)
             isolated = total(pool.risk.available for pool in assessment.isolated.values() if pool.currency == currency)
             equity = figures.balance + cross + isolated + figures.option_value
 
@@ -242,7 +246,9 @@ def test_a_position_marginal_effect_is_the_ratio_without_it(book: Book) -> None:
 
 @given(book=any_books(OPTIONS))
 def test_long_options_never_need_margin(book: Book) -> None:
-    """A long option has neither initial nor maintenance margin, and no floating PnL beside its value in the equity."""
-    for each in book.assess().positions:
+    """A long option has neither initial nor maintenance margin; beside their value options add no PnL to the equity."""
+    assessment = book.assess()
+    for each in assessment.positions:
         if each.side == Side.LONG:
-            assert each.initial_margin == each.maintenance_margin == each.floating_pnl == ZERO
+            assert each.initial_margin == each.maintenance_margin == ZERO
+    assert all(not figures.floating_pnl for figures in assessment.currencies.values())

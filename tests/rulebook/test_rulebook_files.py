@@ -169,11 +169,13 @@ def test_days_before_the_first_rules_are_refused() -> None:
 
 
 def test_an_unknown_venue_is_told_the_known_ones() -> None:
-    """In one line."""
+    """In one line, with the one that was probably meant."""
     with pytest.raises(RulebookError) as caught:
-        load("okex")
+        load("OKX")
 
-    assert str(caught.value) == f"okex: venue: not known: choose one of {', '.join(venues())}"
+    assert str(caught.value) == f"OKX: venue: not known: choose one of {', '.join(venues())}; did you mean okx?"
+    with pytest.raises(RulebookError, match=r"textbook-entry$"):
+        load("elsewhere")
 
 
 def shipped(venue: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import click
 from crossmargin.cli import screen
 from crossmargin.cli.options import balances_option, json_option, load_book, venue_option
 
-__all__ = ["command", "print_report"]
+__all__ = ["back_to_safe", "command", "print_report"]
 
 
 @click.command("assess")
@@ -49,7 +49,7 @@ def print_report(found: dict[str, Any]) -> None:
                 screen.human(each["margin"]),
                 screen.human(each["fee"]),
                 {None: each["state"], True: "admitted", False: "refused"}[each["accepted"]],
-                each["reason"] or "",
+                screen.sentence(each["reason"] or ""),
             )
             for each in found["orders"]
         ]
@@ -112,12 +112,29 @@ def _positions(found: dict[str, Any]) -> None:
             screen.human(each["initial_margin"]),
             screen.human(each["maintenance_margin"]),
             screen.percent(each["margin_ratio"], 1),
-            screen.human(each["liquidation_price"]),
-            screen.percent(each["distance"], 1),
+            screen.human(None if _past(each) else each["liquidation_price"]),
+            screen.percent(None if _past(each) else each["distance"], 1),
         )
         for each in found["positions"]
     ]
     columns = (
         "position", "side", "mode", "size", "entry", "mark", "PnL", "IM", "MM", "ratio", "liq. price", "away",
     )  # fmt: skip
-    screen.table(columns, rows, title="Positions")
+    screen.table(columns, rows, title="Positions", less=("IM", "entry", "ratio"))
+    for each in found["positions"]:
+        if _past(each):
+            screen.say(back_to_safe(each["id"], each["liquidation_price"], each["distance"]))
+
+
+def _past(position: dict[str, Any]) -> bool:
+    """Whether the pool behind a position stands at its trigger or past it."""
+    return bool(position["status"] == "liquidation")
+
+
+def back_to_safe(name: str, price: str | None, distance: str | None) -> str:
+    """What the liquidation price means where the trigger has been reached: the way back."""
+    if price is None:
+        return f"{name} is at or past its trigger: no price of its coin alone brings the pool back"
+    return (
+        f"{name} is at or past its trigger: back to safe at {screen.human(price)}, {screen.percent(distance, 1)} away"
+    )

@@ -3,7 +3,7 @@
 import click
 
 from crossmargin.cli import screen
-from crossmargin.cli.options import balances_option, json_option, load_book, venue_option
+from crossmargin.cli.options import EVIDENCE, balances_option, json_option, load_book, venue_option
 
 __all__ = ["command"]
 
@@ -18,7 +18,7 @@ def command(figure: str, file: str, venue: str | None, balances: tuple[str, ...]
     """The labelled lines whose sum is FIGURE of the account in FILE.
 
     FIGURE is OWNER.NAME: USDT.margin_ratio, BTC-USDT-SWAP.liquidation_price, account.total_equity_usd.
-    Without an owner the currency that stands worst is meant.
+    Without an owner the currency that stands worst is meant, or the only position.
 
     Example: crossmargin explain in_use examples/day-trader.toml
     """
@@ -48,7 +48,9 @@ def command(figure: str, file: str, venue: str | None, balances: tuple[str, ...]
     rows.append(("= " + found.figure, screen.human(found.value), found.unit, "", ""))
     screen.table(("line", "amount", "formula", "inputs", "tier"), rows, title=f"{found.figure}")
     rules = {line.rule: line.source for line in found.lines if line.rule}
+    told = {rule: book.rulebook.evidence.get(rule, "") for rule in rules}
     for rule, source in rules.items():
-        evidence = book.rulebook.evidence.get(rule, "")
-        screen.say(f"Rule {rule}: {evidence or 'see source'} ({source})")
+        screen.say(f"Rule {rule}: {told[rule] or 'see source'} ({source})")
+    if any(told.values()):
+        screen.say(EVIDENCE)
     return 0

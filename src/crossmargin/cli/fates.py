@@ -40,8 +40,10 @@ def _show_events(replay: "Replay") -> None:
         ((event, fate.mode) for fate in replay.fates.values() for event in fate.events),
         key=lambda each: each[0].time_ms,
     )
-    rows = [_event_row(event, mode) for event, mode in events]
-    columns = ("bar (UTC)", "mode", "event", "pool", "ratio", "equity", "required", "lost", "marks")
+    deficits = any(event.deficit for event, _ in events)
+    rows = [_event_row(event, mode, deficits=deficits) for event, mode in events]
+    lost = ("lost", "deficit") if deficits else ("lost",)
+    columns = ("bar (UTC)", "mode", "event", "pool", "ratio", "equity", "required", *lost, "marks")
     if rows:
         screen.table(columns, rows, title="Events")
     else:
@@ -49,7 +51,7 @@ def _show_events(replay: "Replay") -> None:
         screen.say("none: no pool came near its trigger")
 
 
-def _event_row(event: "Event", mode: str) -> tuple[str, ...]:
+def _event_row(event: "Event", mode: str, *, deficits: bool) -> tuple[str, ...]:
     from crossmargin.backtest.rows import moment
 
     marks = ", ".join(f"{name} {plain(price)}" for name, price in event.marks.items())
@@ -63,6 +65,7 @@ def _event_row(event: "Event", mode: str) -> tuple[str, ...]:
         screen.human(event.equity, 2),
         screen.human(event.required, 2),
         lost,
+        *([screen.human(event.deficit, 2) if event.deficit else ""] if deficits else []),
         marks,
     )
 

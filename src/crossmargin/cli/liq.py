@@ -6,12 +6,14 @@ from typing import Any
 import click
 
 from crossmargin.cli import screen
-from crossmargin.cli.options import amounts, balances_option, json_option, load_book, venue_option
+from crossmargin.cli.assess import back_to_safe
+from crossmargin.cli.options import amounts, balances_option, json_option, load_book, one_number, venue_option
 from crossmargin.domain.account import MarginMode
 from crossmargin.domain.arithmetic import exact, plain, quotient
-from crossmargin.domain.numbers import Sign, number
+from crossmargin.domain.numbers import Sign
 from crossmargin.errors import CrossMarginError, InputError
 from crossmargin.margin import Assessment, assess
+from crossmargin.margin.pool import Status
 
 __all__ = ["command"]
 
@@ -59,7 +61,7 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
     if as_json:
         screen.as_json(found)
     else:
-        _print(found)
+        _print(found, assessment)
     return screen.STATUS_EXIT[assessment.status.value]
 
 
@@ -109,15 +111,16 @@ def _frontier(assessment: Assessment, pair: str, span: str, points: int) -> dict
     from crossmargin.formats.report import jsonable
     from crossmargin.margin.moves import frontier, underlyings
 
-    first, comma, second = pair.partition(",")
-    if not comma:
+    first, comma, second = (part.strip() for part in pair.partition(","))
+    if not (comma and first and second):
         raise InputError("--frontier", pair, "expected two coins, for example BTC,ETH")
-    try:
-        widest = number(span, Sign.POSITIVE)
-    except ValueError as error:
-        raise InputError("--span", "", str(error)) from None
-    if not 2 <= points <= 1001 or widest >= 1:  # noqa: PLR2004 - a curve needs two ends
-        raise InputError("--points", str(points), "expected 2 to 1001 points and a span below 1")
+    if first == second:
+        raise InputError("--frontier", pair, "expected two different coins: the prices of one against the other")
+    widest = one_number(span, "--span", Sign.POSITIVE)
+    if widest >= 1:
+        raise InputError("--span", span, "expected a fraction below 1: a coin cannot fall by more than it is worth")
+    if not 2 <= points <= 1001:  # noqa: PLR2004 - a curve needs two ends
+        raise InputError("--points", str(points), "expected 2 to 1001 points")
     step = quotient(2 * widest, Decimal(points - 1))
     moves = [index * step - widest for index in range(points)]
     pools = [p for p in assessment.cross.values() if {first, second} <= set(underlyings(p))]
@@ -131,10 +134,7 @@ def _frontier(assessment: Assessment, pair: str, span: str, points: int) -> dict
 def _restore(assessment: Assessment, restore: str) -> list[dict[str, Any]]:
     from crossmargin.margin.limits import smallest_cut, smallest_deposit
 
-    try:
-        ratio = number(restore, Sign.POSITIVE)
-    except ValueError as error:
-        raise InputError("--restore", "", str(error)) from None
+    ratio = one_number(restore, "--restore", Sign.POSITIVE)
     rows: list[dict[str, Any]] = []
     for pool in (*assessment.cross.values(), *assessment.isolated.values()):
         if not pool.risk.required:
@@ -156,11 +156,10 @@ def _restore(assessment: Assessment, restore: str) -> list[dict[str, Any]]:
     return rows
 
 
-def _print(found: dict[str, Any]) -> None:
-    _print_legs(found["legs"])
+def _print(found: dict[str, Any], assessment: Assessment) -> None:
+    _print_legs(found["legs"], assessment)
     if "market" in found:
-        rows = [(each["pool"], screen.percent(each["down"]), screen.percent(each["up"])) for each in found["market"]]
-        screen.table(("pool", "liquidated at a fall of", "at a rise of"), rows, title="The market, by betas")
+        _print_market(found["market"], assessment)
     if "frontier" in found:
         _print_frontier(found["frontier"])
     if "restore" in found:
@@ -172,19 +171,47 @@ def _print(found: dict[str, Any]) -> None:
         screen.say(f"Assumed: {line}")
 
 
-def _print_legs(legs: list[dict[str, Any]]) -> None:
-    rows = [
-        (
-            each["id"],
-            *(screen.human(each[key]) for key in ("mark_price", "liquidation_price")),
-            screen.percent(each["distance"], 1),
-            *(screen.human(each[key]) for key in ("down", "up", "bankruptcy_price", "venue_prints")),
-            each["reason"] or "",
+def _print_legs(legs: list[dict[str, Any]], assessment: Assessment) -> None:
+    past = {each.id for each in assessment.positions if each.status == Status.LIQUIDATION}
+    rows = []
+    for each in legs:
+        ours = ("liquidation_price", "distance", "down", "up")
+        price, away, down, up = (None if each["id"] in past else each[key] for key in ours)
+        rows.append(
+            (
+                each["id"],
+                screen.human(each["mark_price"]),
+                screen.human(price),
+                screen.percent(away, 1),
+                screen.human(down),
+                screen.human(up),
+                screen.human(each["bankruptcy_price"]),
+                screen.human(each["venue_prints"]),
+                each["reason"] or ("at or past its trigger" if each["id"] in past else ""),
+            )
         )
-        for each in legs
-    ]
     columns = ("leg alone", "mark", "liq. price", "away", "down", "up", "bankruptcy", "venue prints", "")
-    screen.table(columns, rows, title="Each coin alone, all else fixed")
+    screen.table(columns, rows, title="Each coin alone, all else fixed", less=("venue prints", "bankruptcy"))
+    for each in legs:
+        if each["id"] in past:
+            screen.say(back_to_safe(each["id"], each["liquidation_price"], each["distance"]))
+
+
+def _print_market(moves: list[dict[str, Any]], assessment: Assessment) -> None:
+    """Falls and rises are told without sign; of a pool that is past its trigger, how it would be back."""
+    pools = {pool.name: pool for pool in (*assessment.cross.values(), *assessment.isolated.values())}
+    past = {name for name, pool in pools.items() if pool.status is Status.LIQUIDATION}
+    sizes = {
+        each["pool"]: [screen.percent(each[key].lstrip("-") if each[key] else None) for key in ("down", "up")]
+        for each in moves
+    }
+    rows = [(name, *(("-", "-") if name in past else size)) for name, size in sizes.items()]
+    screen.table(("pool", "liquidated at a fall of", "at a rise of"), rows, title="The market, by betas")
+    for name, size in sizes.items():
+        if name in past:
+            ways = [f"{word} of {far}" for word, far in zip(("fall", "rise"), size, strict=True) if far != "-"]
+            back = f"back to safe at a {' or a '.join(ways)}" if ways else "no move of the market brings it back"
+            screen.say(f"{name} is at or past its trigger: {back}")
 
 
 def _print_frontier(curve: dict[str, Any]) -> None:

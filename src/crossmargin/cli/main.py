@@ -7,7 +7,8 @@ from typing import Any
 import click
 
 from crossmargin import __version__
-from crossmargin.errors import CrossMarginError
+from crossmargin.cli import FILE
+from crossmargin.errors import CrossMarginError, MissingDataError, UnsupportedError
 
 __all__ = ["main"]
 
@@ -28,6 +29,16 @@ _VERBS = {
 
 class _Verbs(click.Group):
     """Loads the module of a verb when it is asked for."""
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - what the verb returns
+        """Run a verb; data that the account file lacks are asked for by the file's name."""
+        try:
+            return super().invoke(ctx)
+        except (MissingDataError, UnsupportedError) as error:
+            file = ctx.meta.get(FILE)
+            if file is None or " --" in str(error):  # what an option gives is not asked of the file
+                raise
+            raise type(error)(f"{file}: {error}") from None
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Verbs in the order of a user's journey."""
@@ -64,11 +75,11 @@ def main(arguments: list[str] | None = None) -> None:
     if not __debug__:
         _leave("crossmargin: assertions guard the money here: run Python without -O", 1)
     try:
-        status: Any = app.main(args=arguments, standalone_mode=False)
+        status: Any = app.main(args=arguments, prog_name="crossmargin", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        _leave(error.format_message(), 1)
     except click.ClickException as error:
         _leave(f"crossmargin: {' '.join(error.format_message().split())}", 1)
-    except click.exceptions.NoArgsIsHelpError as error:
-        _leave(str(error), 1)
     except (click.Abort, KeyboardInterrupt):
         _leave("crossmargin: interrupted", 130)
     except CrossMarginError as error:

@@ -50,6 +50,11 @@ def _mode_of(positions: Any, found: dict[str, Any]) -> dict[str, Any]:  # noqa: 
     return report
 
 
+def _liquidation(position: dict[str, Any]) -> str:
+    price = screen.human(position["liquidation_price"])
+    return f"past: safe at {price}" if position["status"] == "liquidation" and price != "-" else price
+
+
 def _print(found: dict[str, Any]) -> None:
     cross, isolated = found["cross"], found["isolated"]
     rows = []
@@ -68,8 +73,7 @@ def _print(found: dict[str, Any]) -> None:
                 screen.percent(other["margin_ratio"], 1),
             )
         )
-        prices = (one["liquidation_price"], other["liquidation_price"])
-        rows.append((f"{name}: liquidation price", *map(screen.human, prices)))
+        rows.append((f"{name}: liquidation price", *map(_liquidation, (one, other))))
         rows.append((f"{name}: away", screen.percent(one["distance"], 1), screen.percent(other["distance"], 1)))
         rows.append((f"{name}: can lose", "the pool", screen.human(other["margin"])))
         rows.append((f"{name}: status", one["status"], other["status"]))

@@ -6,12 +6,18 @@ from typing import Any, TypeVar
 
 import click
 
+from crossmargin.cli import FILE
+from crossmargin.domain.arithmetic import plain
 from crossmargin.domain.numbers import Sign, number
 from crossmargin.errors import InputError
 from crossmargin.formats.account_file import Book
 
-__all__ = ["amounts", "balances_option", "json_option", "load_book", "venue_option"]
+__all__ = ["EVIDENCE", "amounts", "balances_option", "json_option", "load_book", "one_number", "venue_option"]
 
+EVIDENCE = (
+    "Marks: S solid, reproduced by numbers; D documented by the venue; O observed in its answers; "
+    "3 third party; R recalled, not confirmed."
+)
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -38,15 +44,34 @@ def amounts(pairs: tuple[str, ...], option: str, sign: Sign = Sign.ANY) -> dict[
         name, equals, text = pair.partition("=")
         if not equals or not name:
             raise InputError(option, pair, "expected NAME=NUMBER")
-        try:
-            found[name] = number(text, sign)
-        except ValueError as error:
-            raise InputError(option, name, str(error)) from None
+        if name in found:
+            raise InputError(option, name, "given twice")
+        found[name] = one_number(text, option, sign, name)
     return found
+
+
+def one_number(text: str, option: str, sign: Sign = Sign.ANY, name: str = "") -> Decimal:
+    """Read the number of an option; a percentage is refused with the fraction to write instead."""
+    try:
+        return number(text, sign)
+    except ValueError as error:
+        problem = str(error)
+    if text.endswith("%"):
+        try:
+            fraction = plain(number(text[:-1].rstrip()).scaleb(-2))
+            problem = f"percentages are written as fractions: {fraction} instead of {text}"
+        except ValueError:
+            pass
+    raise InputError(option, name, problem)
 
 
 def load_book(path: str, venue: str | None, balances: tuple[str, ...]) -> Book:
     """Read an account file, saved ccxt JSON or a CSV of positions."""
     from crossmargin.formats.read import read_book
 
+    click.get_current_context().meta[FILE] = path
+    lacking = [] if venue is not None else ["--venue NAME"]
+    lacking += [] if balances else ["--balance CUR=AMOUNT"]
+    if path.lower().endswith(".csv") and lacking:
+        raise InputError(path, "", f"a .csv file holds positions only: add {' and '.join(lacking)}")
     return read_book(path, venue=venue, balances=amounts(balances, "--balance") or None)

@@ -2,21 +2,27 @@
 
 import json
 import re
+import shutil
 import sys
+import textwrap
 from collections.abc import Sequence
 from decimal import ROUND_HALF_EVEN, Context, Decimal
+from itertools import zip_longest
 from typing import Any
 
 import click
 
 from crossmargin.domain.arithmetic import plain
 
-__all__ = ["STATUS_EXIT", "as_json", "heading", "human", "percent", "say", "table"]
+__all__ = ["STATUS_EXIT", "as_json", "heading", "human", "percent", "say", "sentence", "table"]
 
 STATUS_EXIT = {"safe": 0, "warning": 2, "liquidation": 3}
 
 _SHOWN = Context(prec=400, rounding=ROUND_HALF_EVEN)
 _NUMBER = re.compile(r"-|~0|safe|warning|liquidation||-?[0-9][0-9,.]*(?: %| contracts)?")
+_AMOUNT = re.compile(r"(?<![\w.,:[-])-?[0-9]+(?:\.[0-9]+)?(?![\w:\]-]|\.[0-9])")
+_GAP = "  "
+_LINES_MAX = 5  # a cell that would be taller is read better in a block
 _DUST = Decimal("1e-12")
 _COLOURS = {"safe": "green", "warning": "yellow", "liquidation": "red", "refused": "red", "done": "green"}
 
@@ -65,33 +71,103 @@ def percent(value: Decimal | str | None, places: int = 2) -> str:
     return "-" if value is None or value == "" else f"{human(Decimal(value) * 100, places)} %"
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, title: str = "") -> None:
-    """Print a table: with colours on a terminal, aligned columns in a pipe. Columns of numbers stand to the right."""
+def sentence(text: str) -> str:
+    """A sentence for the eye: the amounts in it as in tables; names, codes and numbers with a unit glued on stay.
+
+    >>> sentence("needs 1234.567890123 USDT, has 0 USDT (free margin) [51008]")
+    'needs 1,234.57 USDT, has 0 USDT (free margin) [51008]'
+    """
+    return _AMOUNT.sub(lambda found: human(found[0]), text)
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, title: str = "", less: Sequence[str] = ()) -> None:
+    """Print a table: in a terminal with colours and as wide as fits, in a pipe plain and in full.
+
+    Columns of numbers stand to the right. Where a terminal is too narrow, cells of several words run over several
+    lines, then columns are left out and named below the table, as many of `less` as it takes; where all that is not
+    enough, every row becomes a block of ``label  value`` lines. No word is broken.
+    """
     if title:
         heading(title)
     texts = [["" if cell is None else str(cell) for cell in row] for row in rows]
+    colours = sys.stdout.isatty()
+    width = shutil.get_terminal_size().columns if colours else 0
+    for count in range(len(less) + 1):
+        kept = [i for i, name in enumerate(columns) if name not in less[:count]]
+        cut = [[row[i] for i in kept] for row in [columns, *texts]]
+        if _printed(cut[0], cut[1:], width, colours=colours):
+            if count:
+                say(f"Left out in this narrow terminal: {', '.join(less[:count])}")
+            return
+    _blocks(columns, texts)
+
+
+def _printed(columns: Sequence[str], texts: Sequence[Sequence[str]], width: int, *, colours: bool) -> bool:
+    """Print a table if it fits."""
     numeric = [all(_NUMBER.fullmatch(row[i]) for row in texts) for i in range(len(columns))]
-    if sys.stdout.isatty():
-        _rich_table(columns, texts, numeric)
-        return
-    widths = [max(len(row[i]) for row in [list(columns), *texts]) for i in range(len(columns))]
-    for row in [list(columns), *texts]:
-        cells = [
-            cell.rjust(width) if right else cell.ljust(width)
-            for cell, width, right in zip(row, widths, numeric, strict=True)
-        ]
-        click.echo("  ".join(cells).rstrip())
+    widths = _widths(columns, texts, numeric, width)
+    if widths is None:
+        return False
+    for number, row in enumerate([list(columns), *texts]):
+        cells = [wrap(cell, size) or [""] for cell, size in zip(row, widths, strict=True)]
+        for lines in zip_longest(*cells, fillvalue=""):
+            shown = [
+                line.rjust(size) if right else line.ljust(size)
+                for line, size, right in zip(lines, widths, numeric, strict=True)
+            ]
+            if colours:
+                shown = [_coloured(each, line, header=not number) for each, line in zip(shown, lines, strict=True)]
+            click.echo(_GAP.join(shown).rstrip())
+    return True
 
 
-def _rich_table(columns: Sequence[str], rows: Sequence[Sequence[str]], numeric: Sequence[bool]) -> None:
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+def _widths(
+    columns: Sequence[str], rows: Sequence[Sequence[str]], numeric: Sequence[bool], width: int
+) -> list[int] | None:
+    """Width of each column in a terminal of a width (0: no limit); None where the table does not fit."""
+    natural = [max(len(row[i]) for row in [columns, *rows]) for i in range(len(columns))]
+    room = width - len(_GAP) * (len(columns) - 1)
+    if not width or sum(natural) <= room:
+        return natural
+    least = []
+    for i, right in enumerate(numeric):
+        words = [len(word) for word in columns[i].split()]
+        words += [len(row[i]) if right else _longest_word(row[i]) for row in rows]
+        least.append(max(words, default=0))
+    spare = room - sum(least)
+    if spare < 0:
+        return None
+    wanted = [whole - bare for whole, bare in zip(natural, least, strict=True)]
+    widths = [bare + spare * more // (sum(wanted) or 1) for bare, more in zip(least, wanted, strict=True)]
+    tall = max((len(wrap(row[i], widths[i])) for row in rows for i in range(len(columns)) if row[i]), default=1)
+    return widths if tall <= _LINES_MAX else None
 
-    shown = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name, right in zip(columns, numeric, strict=True):
-        shown.add_column(name, justify="right" if right else "left", overflow="fold")
-    for row in rows:
-        shown.add_row(*(Text(cell, style=_COLOURS.get(cell, "")) for cell in row))
-    Console().print(shown)
+
+def _longest_word(text: str) -> int:
+    return max(map(len, text.split()), default=0)
+
+
+def _blocks(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Each row as a block: its first cell, and below it a line for every other cell that is not empty."""
+    size = max((len(name) for name in columns[1:]), default=0)
+    for number, row in enumerate(rows):
+        if number:
+            click.echo()
+        click.echo(click.style(row[0] or columns[0], bold=True))
+        for name, cell in zip(columns[1:], row[1:], strict=True):
+            if cell:
+                click.echo(f"  {name.ljust(size)}  {_coloured(cell, cell)}")
+
+
+def _coloured(padded: str, text: str, *, header: bool = False) -> str:
+    if header:
+        return click.style(padded, bold=True)
+    colour = _COLOURS.get(text)
+    return click.style(padded, fg=colour) if colour else padded
+
+
+def wrap(text: str, width: int) -> list[str]:
+    """Lines of whole words that fit a width; runs of spaces stay where nothing has to be wrapped."""
+    if len(text) <= width:
+        return [text]
+    return textwrap.wrap(text, max(width, 1), break_long_words=False, break_on_hyphens=False)

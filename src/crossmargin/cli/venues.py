@@ -3,7 +3,7 @@
 import click
 
 from crossmargin.cli import screen
-from crossmargin.cli.options import json_option
+from crossmargin.cli.options import EVIDENCE, json_option
 
 __all__ = ["command"]
 
@@ -15,8 +15,9 @@ __all__ = ["command"]
 def command(name: str | None, update: bool, as_json: bool) -> int:
     """List the rulebooks, or show one: its rules with their evidence, its instruments and the dates of its tiers.
 
-    Evidence: S solid, D documented, O observed, 3 third party, R unconfirmed. With --update NAME's tier tables are
-    fetched through ccxt (extra `live`) into your data folder, dated; older tables stay for older days.
+    Each rule carries a mark that says how sure we are of it: S, D, O, 3 or R, explained below the rules.
+    With --update NAME's tier tables are fetched through ccxt (extra `live`) into your data folder, dated; older tables
+    stay for older days.
 
     Example: crossmargin venues okx
     """
@@ -40,7 +41,7 @@ def command(name: str | None, update: bool, as_json: bool) -> int:
 
 
 def _text(value: object) -> object:
-    return value if isinstance(value, (int, str)) else str(value)
+    return value if value is None or isinstance(value, (int, str)) else str(value)
 
 
 def _one(name: str, as_json: bool) -> None:
@@ -69,7 +70,8 @@ def _one(name: str, as_json: bool) -> None:
     rows: list[tuple[object, ...]] = [(key, _shown(value), book.evidence.get(key, "")) for key, value in rules.items()]
     rows += [(key, "", text) for key, text in book.evidence.items() if key not in rules]
     screen.table(("rule", "value", "evidence"), rows, title="Rules")
-    rows = [(each["family"], each["kind"], each["margin_mode"], each["tiers"], each["since"]) for each in tiers]
+    screen.say(EVIDENCE)
+    rows = [(each["family"], each["kind"], each["margin_mode"], each["tiers"], each["since"] or "-") for each in tiers]
     screen.table(("family", "kind", "mode", "tiers", "since"), rows, title="Tiers")
     known = ", ".join(sorted(book.instruments)) or "none by name"
     patterns = ", ".join(each.id for each in book.templates)
@@ -81,4 +83,6 @@ def _shown(value: object) -> str:
         return ", ".join(map(str, value))
     if isinstance(value, dict):
         return ", ".join(f"{key} {_shown(each)}" for key, each in value.items())
+    if isinstance(value, bool):
+        return str(value).lower()
     return "" if value is None else str(value)

@@ -1,17 +1,21 @@
 """`crossmargin what-if`: before, after and difference of a list of changes; the largest order and withdrawal."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
 import click
+import msgspec
 
 from crossmargin.cli import screen
 from crossmargin.cli.options import amounts, balances_option, json_option, load_book, venue_option
-from crossmargin.domain.account import Order, OrderSide
+from crossmargin.domain.account import Account, Order, OrderSide
 from crossmargin.domain.arithmetic import ONE, plain
 from crossmargin.domain.numbers import Positive, Sign, number
 from crossmargin.errors import InputError
 from crossmargin.formats.account_file import Book
+from crossmargin.formats.changes_file import check_currency
+from crossmargin.margin.admission import cross_leverage
 from crossmargin.margin.changes import Change, Deposit, PriceMove, Withdrawal
 
 __all__ = ["command"]
@@ -44,7 +48,7 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
     from crossmargin.margin.what_if import what_if
 
     book = load_book(file, venue, balances)
-    asked: list[Change] = list(read_changes(changes, book.rulebook)) if changes else []
+    asked: list[Change] = list(read_changes(changes, book.rulebook, book)) if changes else []
     asked += _quick(moves, marks, deposits, withdrawals, book)
     if not asked and not largest:
         raise InputError("what-if", "", "nothing to change: give a file of [[changes]] or an option like --move")
@@ -55,7 +59,7 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
     if as_json:
         screen.as_json(found)
     else:
-        _print(found)
+        _print(found, result.steps)
     return screen.STATUS_EXIT[after.status.value]
 
 
@@ -72,6 +76,9 @@ def _quick(
     for coin in moved:
         if coin not in known:
             raise InputError("--move", coin, f"no instrument with a mark moves with it: {', '.join(sorted(known))}")
+    for option, names in (("--deposit", deposits), ("--withdraw", withdrawals)):
+        for currency in amounts(names, option, Sign.POSITIVE):
+            check_currency(currency, option, currency)
     prices = {
         book.rulebook.instrument(name).id: price for name, price in amounts(marks, "--mark", Sign.POSITIVE).items()
     }
@@ -111,6 +118,34 @@ def _document(result: Any, book: Book) -> dict[str, Any]:  # noqa: ANN401 - What
     }
 
 
+def _kind_of(change: Change) -> str:
+    return str(change.__struct_config__.tag).replace("_", " ")
+
+
+def _in_words(change: Change) -> str:
+    """What was asked for, as a person would say it; keys that stand at their default are left out."""
+    said = []
+    for field in msgspec.structs.fields(change):
+        value = getattr(change, field.name)
+        if value in (field.default, {}):
+            continue
+        name = field.name.replace("_", " ")
+        if isinstance(value, dict):
+            shown = screen.percent if field.name in _FRACTIONS else screen.human
+            said.append(f"{name} {', '.join(f'{key} {shown(each)}' for key, each in value.items())}")
+        elif field.name in _BARE:
+            said.append(str(value))
+        elif value is True:
+            said.append(name)
+        else:
+            said.append(f"{name} {screen.human(value) if isinstance(value, Decimal) else str(value).replace('_', ' ')}")
+    return ", ".join(said)
+
+
+_FRACTIONS = {"moves", "rates"}
+_BARE = {"instrument", "side", "currency", "direction"}
+
+
 def _described(change: Change) -> dict[str, Any]:
     fields = {name: getattr(change, name) for name in change.__struct_fields__}
     kind = {"kind": change.__struct_config__.tag}
@@ -123,7 +158,7 @@ def _limits(assessment: Any, largest: tuple[str, ...], book: Book) -> dict[str, 
 
     orders = []
     for text in largest:
-        order = _parse_order(text, book)
+        order = _parse_order(text, assessment.account, book)
         size = largest_order(assessment.account, order, assessment.marks, assessment.rulebook)
         orders.append({"order": text, "contracts": plain(size)})
     return {
@@ -132,7 +167,7 @@ def _limits(assessment: Any, largest: tuple[str, ...], book: Book) -> dict[str, 
     }
 
 
-def _parse_order(text: str, book: Book) -> Order:
+def _parse_order(text: str, account: Account, book: Book) -> Order:
     # The instrument may hold colons itself (BTC/USDT:USDT), so the text is read from its end.
     parts = text.split(":")
     side_at = next((i for i, part in enumerate(parts) if part in ("buy", "sell")), 0)
@@ -148,24 +183,29 @@ def _parse_order(text: str, book: Book) -> Order:
         numbers = [number(part, Sign.POSITIVE) for part in rest]
     except ValueError as error:
         raise InputError("--largest", text, str(error)) from None
-    held = [each.leverage for each in book.account.positions if each.instrument == instrument.id]
-    default = held[0] if held else Decimal(book.rulebook.rules.default_leverage)
-    leverage = numbers[1] if len(numbers) == 2 else default  # noqa: PLR2004 - price and leverage
+    side = OrderSide(parts[side_at])
+    held = cross_leverage(account, instrument.id, side.opens)
+    leverage = held or Decimal(book.rulebook.rules.default_leverage)
+    if len(numbers) == 2:  # noqa: PLR2004 - price and leverage
+        leverage = numbers[1]
+    if held is not None and leverage != held:
+        problem = f"{instrument.id} has one cross leverage, {plain(held)}x: leave it out, or change it first"
+        raise InputError("--largest", text, problem)
     return Order(
         instrument=instrument.id,
-        side=OrderSide(parts[side_at]),
+        side=side,
         contracts=ONE,
         price=numbers[0],
         leverage=leverage,
     )
 
 
-def _print(found: dict[str, Any]) -> None:
+def _print(found: dict[str, Any], steps: Sequence[Any]) -> None:
     rows: list[tuple[str, ...]] = []
-    for step in found["steps"]:
-        what = " ".join(f"{name}={value}" for name, value in step["change"].items() if name != "kind")
-        notes = step["refusal"] or "; ".join(step["notes"])
-        rows.append((step["change"]["kind"], what, "done" if step["done"] else "refused", notes))
+    for step in steps:
+        why = "; ".join(step.notes) if step.refusal is None else str(step.refusal)
+        answer = "done" if step.refusal is None else "refused"
+        rows.append((_kind_of(step.change), _in_words(step.change), answer, screen.sentence(why)))
     if rows:
         screen.table(("change", "", "answer", "why"), rows, title="Changes")
     for currency, difference in found["difference"].items():
@@ -182,7 +222,7 @@ def _print(found: dict[str, Any]) -> None:
         ):
             rows.append(
                 (
-                    name.replace("_", " "),
+                    name.replace("_", " ").replace("pnl", "PnL"),
                     *(screen.human(each.get(name)) for each in (before, after, difference)),
                 )
             )
@@ -194,5 +234,8 @@ def _print(found: dict[str, Any]) -> None:
         (f"withdrawal {name}", screen.human(amount, 8))
         for name, amount in found["limits"]["largest_withdrawal"].items()
     ]
-    rows += [(f"order {each['order']}", f"{each['contracts']} contracts") for each in found["limits"]["largest_order"]]
+    rows += [
+        (f"order {each['order']}", f"{screen.human(each['contracts'], 8)} contracts")
+        for each in found["limits"]["largest_order"]
+    ]
     screen.table(("largest", "amount"), rows, title="Limits afterwards")

@@ -19,6 +19,7 @@ class RejectReason(StrEnum):
     REDUCE_ONLY_WOULD_OPEN = "reduce_only_would_open"
     MODE_NOT_OFFERED = "mode_not_offered"
     MODE_IN_USE = "mode_in_use"
+    LEVERAGE_IN_USE = "leverage_in_use"
     LEVERAGE_ABOVE_TIER = "leverage_above_tier"
     POSITION_CAP = "position_cap"
     MARGIN_NOT_REMOVABLE = "margin_not_removable"
@@ -34,7 +35,7 @@ class Refusal(Struct, frozen=True, kw_only=True):
         reason: Which rule says no.
         needs: What the request needs, None where the rule has no amount.
         has: What is there.
-        unit: Currency or unit of both.
+        unit: Currency or unit of both; "x" is a leverage.
         code: The venue's own error code, where known.
         note: A half-sentence more.
     """
@@ -50,7 +51,8 @@ class Refusal(Struct, frozen=True, kw_only=True):
         """One line: reason, figures, the venue's code."""
         text = self.reason.value.replace("_", " ")
         if self.needs is not None and self.has is not None:
-            text += f": needs {plain(self.needs)} {self.unit}, has {plain(self.has)} {self.unit}".rstrip()
+            unit = self.unit if self.unit == "x" else f" {self.unit}".rstrip()
+            text += f": needs {plain(self.needs)}{unit}, has {plain(self.has)}{unit}"
         if self.note:
             text += f" ({self.note})"
         return f"{text} [{self.code}]" if self.code else text

@@ -24,7 +24,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from crossmargin.domain.arithmetic import exact
-from crossmargin.domain.documents import convert, parse_json, read_text
+from crossmargin.domain.documents import convert, one_line, parse_json, read_text
 from crossmargin.domain.numbers import shown
 from crossmargin.errors import InputError
 from crossmargin.formats.account_file import Book
@@ -34,6 +34,7 @@ from crossmargin.formats.places import build_from
 
 __all__ = ["is_ccxt", "read_ccxt"]
 
+NEEDED = ("balance", "positions")
 ANSWERS = ("balance", "positions", "orders", "tickers")
 
 
@@ -83,6 +84,10 @@ def _pieces(saved: str | Mapping[str, Any], source: str) -> tuple[dict[str, Any]
     """The answers by key, with numbers as written, and the file that each is from ("" for all others)."""
     if isinstance(saved, str) and os.path.isdir(saved):
         files = {name: os.path.join(saved, f"{name}.json") for name in ANSWERS}
+        absent = [f"{name}.json" for name in NEEDED if not os.path.exists(files[name])]
+        if absent:
+            more = "; orders.json and tickers.json are read too where they are there"
+            raise InputError(one_line(saved), "", f"a folder of saved ccxt answers needs {' and '.join(absent)}{more}")
         return _pieces({name: path for name, path in files.items() if os.path.exists(path)}, saved)
     if isinstance(saved, str):
         raw = parse_json(read_text(saved), saved)

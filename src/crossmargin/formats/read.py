@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from decimal import Decimal
 
+from crossmargin.domain.documents import one_line
 from crossmargin.domain.numbers import shown
 from crossmargin.errors import InputError
 from crossmargin.formats.account_file import Book, build_book, parse_document
@@ -11,6 +12,8 @@ from crossmargin.formats.ccxt_file import is_ccxt, read_ccxt
 from crossmargin.formats.csv_file import read_positions_csv
 
 __all__ = ["read_book"]
+
+_ENDINGS = (".toml", ".yaml", ".yml", ".json")
 
 
 def read_book(path: str, *, venue: str | None = None, balances: Mapping[str, Decimal | str] | None = None) -> Book:
@@ -31,6 +34,12 @@ def read_book(path: str, *, venue: str | None = None, balances: Mapping[str, Dec
         raise InputError(path, "balances", "stand in the file itself: give them for a .csv file only")
     if os.path.isdir(path):
         return read_ccxt(path, venue=venue)
+    if not path.lower().endswith(_ENDINGS):
+        raise InputError(
+            one_line(path),
+            "",
+            f"ending not known: expected {', '.join(_ENDINGS)}, .csv or a folder of saved ccxt answers",
+        )
     raw = parse_document(path)
     if is_ccxt(raw) and path.lower().endswith(".json"):
         return read_ccxt(path, venue=venue)

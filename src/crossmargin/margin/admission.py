@@ -5,7 +5,7 @@ from decimal import Decimal
 import msgspec
 from msgspec import Struct
 
-from crossmargin.domain.account import Account, MarginMode, Order, OrderSide, OrderState, Side
+from crossmargin.domain.account import Account, MarginMode, Order, OrderSide, OrderState, Position, PositionMode, Side
 from crossmargin.domain.arithmetic import ZERO, ceil_to, exact, plain, quotient
 from crossmargin.domain.instrument import Instrument, Kind
 from crossmargin.domain.marks import Marks
@@ -19,7 +19,7 @@ from crossmargin.margin.transition import Transition, covers_initial, transition
 from crossmargin.margin.valuation import notional
 from crossmargin.rulebook.model import Rulebook
 
-__all__ = ["OrderFigures", "admit", "admit_new", "needed_by", "refuse"]
+__all__ = ["OrderFigures", "admit", "admit_new", "cross_leverage", "needed_by", "refuse"]
 
 
 class OrderFigures(Struct, frozen=True, kw_only=True):
@@ -96,6 +96,25 @@ def refuse(rulebook: Rulebook, reason: RejectReason, **figures: Decimal | str | 
     Source: the rulebook's [refusals].
     """
     return Refusal(reason=reason, code=rulebook.refusal_codes.get(reason, ""), **figures)  # type: ignore[arg-type]
+
+
+def cross_leverage(account: Account, instrument: str, side: Side) -> Decimal | None:
+    """The cross leverage that an instrument has: that of its positions and live orders; None without any.
+
+    Args:
+        account: Positions and orders.
+        instrument: The venue's instrument id.
+        side: In hedge mode a position counts for orders that open its own side.
+
+    Source: research/venues.md 1.2: leverage is a setting of the instrument, not of an order.
+    """
+    hedge = account.position_mode is PositionMode.HEDGE
+    positions = [each for each in account.positions if not hedge or each.side is side]
+    holdings: list[Position | Order] = [*positions, *(each for each in account.orders if each.state is OrderState.LIVE)]
+    for each in holdings:
+        if (each.instrument, each.margin_mode) == (instrument, MarginMode.CROSS):
+            return each.leverage
+    return None
 
 
 def needed_by(account: Account, order: Order, marks: Marks, rulebook: Rulebook) -> tuple[Decimal, Decimal, str, bool]:
@@ -236,7 +255,7 @@ def _leverage_and_cap(
     cap = table.cap_at(order.leverage)
     if cap is not None and not cap:
         highest = max((tier.max_leverage for tier in table.tiers if tier.max_leverage is not None), default=ZERO)
-        return refuse(rulebook, RejectReason.LEVERAGE_ABOVE_TIER, needs=order.leverage, has=highest, unit="x leverage")
+        return refuse(rulebook, RejectReason.LEVERAGE_ABOVE_TIER, needs=order.leverage, has=highest, unit="x")
     if cap is None:
         return None
     size = _same_side_size(account, order, instrument, table.unit, marks)

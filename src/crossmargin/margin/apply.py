@@ -21,7 +21,7 @@ from crossmargin.domain.marks import Marks
 from crossmargin.domain.refusal import Refusal, RejectReason
 from crossmargin.errors import InputError, MissingDataError
 from crossmargin.margin import changes as ask
-from crossmargin.margin.admission import admit, refuse
+from crossmargin.margin.admission import admit, cross_leverage, refuse
 from crossmargin.margin.assess import Assessment, assess
 from crossmargin.margin.fills import Execution, fill, find, put
 from crossmargin.margin.legs import position_leg, taker_fee
@@ -79,6 +79,12 @@ def _apply(change: ask.Change, situation: Situation) -> Outcome:
 @_apply.register
 def _(change: ask.NewOrder, situation: Situation) -> Outcome:
     instrument = situation.rulebook.instrument(change.instrument)
+    held = None
+    if change.margin_mode is MarginMode.CROSS:
+        held = cross_leverage(situation.account, instrument.id, change.position_side or change.side.opens)
+    if held is not None and change.leverage not in (None, held):
+        reason, note = RejectReason.LEVERAGE_IN_USE, "change the instrument's leverage first"
+        return refuse(situation.rulebook, reason, needs=change.leverage, has=held, unit="x", note=note)
     order = Order(
         instrument=instrument.id,
         side=change.side,
@@ -87,7 +93,7 @@ def _(change: ask.NewOrder, situation: Situation) -> Outcome:
         state=OrderState.LIVE,
         type=change.type,
         margin_mode=change.margin_mode,
-        leverage=_leverage(situation, instrument, change.margin_mode, change.leverage),
+        leverage=_leverage(situation, instrument, change.margin_mode, held or change.leverage),
         position_side=change.position_side,
         reduce_only=change.reduce_only,
         margin_currency=change.margin_currency,
@@ -188,7 +194,7 @@ def _(change: ask.SetLeverage, situation: Situation) -> Outcome:
     if cap is not None and not cap:
         highest = max((tier.max_leverage for tier in table.tiers if tier.max_leverage), default=ZERO)
         reason = RejectReason.LEVERAGE_ABOVE_TIER
-        return refuse(rulebook, reason, needs=leverage, has=highest, unit="x leverage")
+        return refuse(rulebook, reason, needs=leverage, has=highest, unit="x")
     for position in held:
         size = position_leg(position, situation.marks, rulebook).size
         if cap is not None and size > cap:

@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from crossmargin.domain.account import Account, MarginMode, Position
 from crossmargin.domain.arithmetic import ZERO, exact, quotient, scaled
+from crossmargin.domain.instrument import Kind
 from crossmargin.domain.marks import Marks
 from crossmargin.errors import UnsupportedError
 from crossmargin.margin.account_pool import ACCOUNT_POOL, account_pool, free_in
@@ -14,6 +15,7 @@ from crossmargin.margin.legs import Leg, Requirement, order_leg, position_leg
 from crossmargin.margin.pool import Pool, Status
 from crossmargin.margin.pools import currency_pool, isolated_pool, write_holds
 from crossmargin.margin.sheet import EntryKind, Sheet
+from crossmargin.margin.valuation import floating_pnl
 from crossmargin.rulebook.model import Rulebook
 
 __all__ = ["Assessment", "CurrencyFigures", "PositionFigures", "assess"]
@@ -270,6 +272,11 @@ def _position_figures(leg: Leg, pool: Pool, charge: Requirement) -> PositionFigu
     position = leg.holding
     assert isinstance(position, Position)
     isolated = pool.isolated is not None
+    pnl = leg.pnl
+    if leg.instrument.kind == Kind.OPTION:  # its worth is in the pool as option value: the PnL is told, not added
+        pnl = floating_pnl(
+            leg.instrument, position.side, leg.contracts, entry_price=position.entry_price, mark_price=leg.mark
+        )
     return PositionFigures(
         id=position.id,
         instrument=leg.instrument.id,
@@ -283,8 +290,8 @@ def _position_figures(leg: Leg, pool: Pool, charge: Requirement) -> PositionFigu
         leverage=position.leverage,
         margin=pool.fixed if isolated else None,
         margin_currency=leg.currency,
-        floating_pnl=leg.pnl,
-        pnl_ratio=scaled(leg.pnl, position.leverage, leg.entry_value) if leg.entry_value else None,
+        floating_pnl=pnl,
+        pnl_ratio=scaled(pnl, position.leverage, leg.entry_value) if leg.entry_value else None,
         initial_margin=leg.initial,
         maintenance_margin=charge.maintenance,
         liquidation_fee=charge.fee,

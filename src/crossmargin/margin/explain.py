@@ -85,7 +85,8 @@ def explain(assessment: Assessment, figure: str) -> Explanation:
     Args:
         assessment: The account; lines are computed again if it was assessed without them.
         figure: ``USDT.margin_ratio``, ``BTC-USDT-SWAP.liquidation_price`` (instrument or position id),
-            ``account.total_equity_usd``; a bare name like ``in_use`` means the currency that stands worst.
+            ``account.total_equity_usd``; a bare name like ``in_use`` means the currency that stands worst, one that
+            only positions have, like ``distance``, the only position.
 
     Raises:
         InputError: no such figure; the message lists what there is.
@@ -103,16 +104,23 @@ def explain(assessment: Assessment, figure: str) -> Explanation:
         owner = _worst(assessment)
     if owner in assessment.currencies and name in _CURRENCY:
         return _currency(assessment, owner, name)
-    found = [each for each in assessment.positions if owner in (each.id, each.instrument)]
+    found = [each for each in assessment.positions if not owner or owner in _names(assessment, each)]
     if len(found) == 1 and name in _POSITION:
         return _position(assessment, found[0], name)
-    if len(found) > 1:
-        raise InputError("explain", figure, f"say which: {', '.join(each.id for each in found)}")
+    if len(found) > 1 and name in _POSITION:
+        raise InputError("explain", figure, f"say which: {', '.join(f'{each.id}.{name}' for each in found)}")
     owners = [*assessment.currencies, *(each.id for each in assessment.positions)]
-    names = _POSITION if found else _CURRENCY
+    names = _POSITION if found and owner else _CURRENCY
     raise InputError(
         "explain", figure, f"expected OWNER.FIGURE: owners {', '.join(owners)}; figures {', '.join(names)}"
     )
+
+
+def _names(assessment: Assessment, figures: PositionFigures) -> set[str]:
+    """What a position may be called: its id, or its instrument alone; by the venue's name or the unified one."""
+    unified = assessment.rulebook.instrument(figures.instrument).unified or figures.instrument
+    rest = figures.id.removeprefix(figures.instrument)
+    return {figures.id, figures.instrument, unified, unified + rest}
 
 
 def _worst(assessment: Assessment) -> str:
@@ -163,11 +171,10 @@ def _currency(assessment: Assessment, currency: str, name: str) -> Explanation:
         lines = _divided(assessment, sheet.entries_of(above), sheet.figure(below), value, below)
         return Explanation(figure=f"{currency}.{name}", value=value, unit="", lines=lines)
     assert value is not None
-    shown = name
-    if name in ("free_margin", "available_balance"):
-        gains_left_out = name == "available_balance" and figures.available_balance != figures.free_margin
-        shown = "uncommitted_cash" if gains_left_out else "uncommitted"
+    shown = "uncommitted" if name in ("free_margin", "available_balance") else name
     lines = tuple(_line(assessment, entry) for entry in sheet.entries_of(shown))
+    if name == "available_balance":
+        lines = (*lines, _gains_left_out(assessment, figures.floating_pnl))
     return _summed(f"{currency}.{name}", value, currency, lines, "not below zero")
 
 
@@ -206,6 +213,19 @@ def _shared(currency: str, name: str, value: Decimal | None, assessment: Assessm
         formula += ", at most the balance less holds"
     line = Line(label="free margin of the account", amount=value, formula=formula, inputs=inputs)
     return Explanation(figure=figure, value=value, unit=currency, lines=(line,))
+
+
+def _gains_left_out(assessment: Assessment, floating: Decimal) -> Line:
+    """What sets the available balance apart from the free margin, under the rulebook's rule; often nothing."""
+    rulebook = assessment.rulebook
+    left_out = rulebook.rules.available_balance == "without_gains"
+    return Line(
+        label="unrealised gains left out" if left_out else "unrealised gains count",
+        amount=-max(ZERO, floating) if left_out else ZERO,
+        formula="min(0, floating PnL) in place of floating PnL" if left_out else "as free margin",
+        rule="available_balance",
+        source=rulebook.source,
+    )
 
 
 def _supports(assessment: Assessment) -> str:
@@ -260,7 +280,7 @@ def _position(assessment: Assessment, figures: PositionFigures, name: str) -> Ex
         )
     kinds = {
         "notional": (EntryKind.EXPOSURE, leg.value, leg),
-        "floating_pnl": (EntryKind.PNL, leg.pnl, leg),
+        "floating_pnl": (EntryKind.PNL, figures.floating_pnl, leg),
         "initial_margin": (EntryKind.POSITION_MARGIN, figures.initial_margin, leg),
         "maintenance_margin": (EntryKind.MAINTENANCE, charge.maintenance, (leg, charge)),
         "liquidation_fee": (EntryKind.CLOSING_FEE, charge.fee, (leg, charge)),

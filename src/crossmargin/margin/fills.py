@@ -9,7 +9,7 @@ from crossmargin.domain.arithmetic import ONE, ZERO, exact, quotient, scaled
 from crossmargin.domain.instrument import Instrument, Kind
 from crossmargin.margin.valuation import notional
 
-__all__ = ["Execution", "average_entry", "fill", "find", "put"]
+__all__ = ["Execution", "average_entry", "fill", "find", "opening_margin", "put"]
 
 
 class Execution(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,10 +60,12 @@ def fill(account: Account, execution: Execution) -> Account:
     closes = account.position_mode == PositionMode.ONE_WAY or execution.position_side is closing_side
     against = find(account, instrument.id, closing_side, execution.margin_mode) if closes else None
     closed = min(execution.contracts, against.contracts) if against is not None else ZERO
-    if against is not None and closed:
-        account = _reduce(account, against, closed, execution)
     rest = execution.contracts - closed
-    return _enlarge(account, rest, execution) if rest else account
+    # The two parts of a fee add up to it exactly, however the first one is rounded.
+    fee = scaled(execution.fee, closed, execution.contracts) if rest else execution.fee
+    if against is not None and closed:
+        account = _reduce(account, against, closed, execution, fee)
+    return _enlarge(account, rest, execution, execution.fee - fee) if rest else account
 
 
 def find(account: Account, instrument: str, side: Side, margin_mode: MarginMode) -> Position | None:
@@ -105,19 +107,31 @@ def average_entry(instrument: Instrument, held: tuple[Decimal, Decimal], added: 
     return quotient(n1 * p1 + n2 * p2, n1 + n2)
 
 
-def _reduce(account: Account, position: Position, contracts: Decimal, execution: Execution) -> Account:
+def opening_margin(instrument: Instrument, position: Position) -> Decimal:
+    """Margin of an isolated position: as given, else entry value / leverage, in the currency that backs it.
+
+    Source: SPEC 4 "isolated: margin (default entry notional / leverage)".
+    """
+    if position.margin is not None:
+        return position.margin
+    if instrument.kind == Kind.MARGIN and position.margin_currency == instrument.base:
+        return quotient(position.contracts, position.leverage)
+    return quotient(notional(instrument, position.contracts, position.entry_price), position.leverage)
+
+
+def _reduce(account: Account, position: Position, contracts: Decimal, execution: Execution, fee: Decimal) -> Account:
     instrument = execution.instrument
     pnl = _realised(instrument, position, contracts, execution.price)
-    fee = scaled(execution.fee, contracts, execution.contracts)
     left = position.contracts - contracts
-    margin = position.margin if position.margin is not None else ZERO
-    released = scaled(margin, contracts, position.contracts)
+    isolated = position.margin_mode == MarginMode.ISOLATED
+    margin = opening_margin(instrument, position) if isolated else ZERO
+    released = scaled(margin, contracts, position.contracts) if left else margin
     remaining = None
     if left:
         remaining = msgspec.structs.replace(
             position,
             contracts=left,
-            margin=None if position.margin is None else margin - released,
+            margin=margin - released if isolated else None,
             fee=position.fee - fee,
             realized_pnl=position.realized_pnl + pnl,
         )
@@ -135,11 +149,10 @@ def _realised(instrument: Instrument, position: Position, contracts: Decimal, pr
     return sign * (at_entry - at_price if instrument.inverse else at_price - at_entry)
 
 
-def _enlarge(account: Account, contracts: Decimal, execution: Execution) -> Account:
+def _enlarge(account: Account, contracts: Decimal, execution: Execution, fee: Decimal) -> Account:
     instrument, price = execution.instrument, execution.price
     side = execution.side.opens
     old = find(account, instrument.id, side, execution.margin_mode)
-    fee = scaled(execution.fee, contracts, execution.contracts)
     leverage = old.leverage if old is not None else execution.leverage
     isolated = execution.margin_mode == MarginMode.ISOLATED
     margin = quotient(notional(instrument, contracts, price), leverage) if isolated else ZERO
@@ -159,7 +172,7 @@ def _enlarge(account: Account, contracts: Decimal, execution: Execution) -> Acco
             old,
             contracts=old.contracts + contracts,
             entry_price=average_entry(instrument, (old.contracts, old.entry_price), (contracts, price)),
-            margin=(old.margin or ZERO) + margin if isolated else None,
+            margin=opening_margin(instrument, old) + margin if isolated else None,
             fee=old.fee - fee,
         )
     premium = ZERO
@@ -205,6 +218,6 @@ def _borrow(account: Account, execution: Execution) -> Account:
         entry_price=entry,
         assets=held.assets + bought - execution.fee,
         liability=held.liability + borrowed,
-        margin=(held.margin or ZERO) + margin if isolated else None,
+        margin=opening_margin(instrument, held) + margin if isolated else None,
     )
     return put(account, old, new, **{currency: -margin})

@@ -6,7 +6,7 @@ from decimal import Decimal
 import msgspec
 from msgspec import Struct
 
-from crossmargin.domain.account import Account, Order, OrderSide, Position, Side
+from crossmargin.domain.account import Account, MarginMode, Order, OrderSide, Position, Side
 from crossmargin.domain.arithmetic import ZERO, ceil_to, exact
 from crossmargin.domain.instrument import Instrument, Kind
 from crossmargin.domain.marks import Marks
@@ -15,7 +15,7 @@ from crossmargin.margin.admission import admit
 from crossmargin.margin.assess import Assessment, assess
 from crossmargin.margin.fills import Execution, fill
 from crossmargin.margin.legs import taker_fee
-from crossmargin.margin.pool import Pool
+from crossmargin.margin.pool import Pool, Risk
 from crossmargin.margin.valuation import notional
 from crossmargin.rulebook.model import Rulebook
 
@@ -77,7 +77,8 @@ class Cut(Struct, frozen=True, kw_only=True):
 def smallest_cut(assessment: Assessment, position: Position, ratio: Decimal) -> Cut:
     """Smallest part of a position, in whole lots, whose closing at mark brings its pool's ratio to a target.
 
-    The taker fee is paid where the rulebook knows one. One lot less is not enough.
+    The taker fee is paid where the rulebook knows one. One lot less is not enough. A last part below one lot is closed
+    with the rest; of an isolated position that is closed whole nothing is left to require anything.
 
     Raises:
         MissingDataError: the instrument's lot_size is not known.
@@ -89,19 +90,25 @@ def smallest_cut(assessment: Assessment, position: Position, ratio: Decimal) -> 
     if instrument.kind not in (Kind.PERPETUAL, Kind.FUTURE):
         raise UnsupportedError(f"{position.id}: cuts are computed for futures and perpetuals")
     lot = lot_of(instrument, assessment.rulebook)
-    whole = -int(-position.contracts // lot)
+    whole = int(ceil_to(position.contracts, lot) // lot)
+
+    def risk_after(lots: int) -> Risk | None:
+        contracts = min(lots * lot, position.contracts)
+        if contracts == position.contracts and position.margin_mode == MarginMode.ISOLATED:
+            return None
+        return after_cut(assessment, position, contracts).risk
 
     def restored(lots: int) -> bool:
-        risk = after_cut(assessment, position, min(lots * lot, position.contracts)).risk
-        return risk.available >= ratio * risk.required
+        risk = risk_after(lots)
+        return risk is None or risk.available >= ratio * risk.required
 
     if restored(0):
         return Cut(contracts=ZERO, ratio=assessment.pool_of(position).risk.ratio)
     if not restored(whole):
         return Cut(contracts=None)
     least = last_true(lambda lots: not restored(lots), 0, whole) + 1
-    contracts = min(least * lot, position.contracts)
-    return Cut(contracts=contracts, ratio=after_cut(assessment, position, contracts).risk.ratio)
+    risk = risk_after(least)
+    return Cut(contracts=min(least * lot, position.contracts), ratio=None if risk is None else risk.ratio)
 
 
 def after_cut(assessment: Assessment, position: Position, contracts: Decimal) -> Pool:

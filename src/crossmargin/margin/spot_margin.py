@@ -5,10 +5,10 @@ from decimal import Decimal
 import msgspec
 from msgspec import Struct
 
-from crossmargin.domain.account import Account, Position, Side
+from crossmargin.domain.account import Account, MarginMode, Position, Side
 from crossmargin.domain.arithmetic import ONE, ZERO, exact, quotient
 from crossmargin.domain.instrument import Instrument
-from crossmargin.margin.fills import put
+from crossmargin.margin.fills import opening_margin, put
 
 __all__ = ["Repayment", "close_size", "closed_account", "repayment"]
 
@@ -97,7 +97,8 @@ def closed_account(account: Account, position: Position, instrument: Instrument,
         debt_in, asset_in = instrument.base, instrument.quote
     moved = {debt_in: result.surplus - result.deficit, asset_in: result.assets_left}
     margin_in = position.margin_currency or instrument.settle
-    moved[margin_in] += position.margin or ZERO
+    if position.margin_mode == MarginMode.ISOLATED:
+        moved[margin_in] += opening_margin(instrument, position)
     return put(account, position, None, **moved)
 
 

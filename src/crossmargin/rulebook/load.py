@@ -1,6 +1,7 @@
 """Rulebook files: find the right date, check every key, build the frozen Rulebook."""
 
 from datetime import date, datetime
+from difflib import get_close_matches
 from functools import lru_cache
 from importlib import resources
 from typing import Any, Literal
@@ -149,7 +150,9 @@ def load(venue: str, on: date | None = None, account_mode: AccountMode | None = 
     """
     names = sorted(name for name in _files() if _venue_of(name) == venue)
     if not names:
-        raise RulebookError(venue, "venue", f"not known: choose one of {', '.join(venues())}")
+        near = get_close_matches(venue.lower(), venues(), 1)
+        meant = f"; did you mean {near[0]}?" if near else ""
+        raise RulebookError(venue, "venue", f"not known: choose one of {', '.join(venues())}{meant}")
     books = [parse(_text(name), f"{name}.toml", on) for name in names]
     offered = [book for book in books if account_mode is None or account_mode in book.rules.account_modes]
     books = offered or books
