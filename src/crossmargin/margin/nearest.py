@@ -69,11 +69,12 @@ def _account_crossing(
     limit = furthest.size if furthest is not None else None
     bounds = _bounds(assessment, pool, betas, limit, up=up)
     near, passed = ZERO, list[Move]()
+    turn = bounds.pop(0) if bounds and not bounds[0].numerator else None  # the mark stands on a bound
     for far in [*bounds, None]:
         end = far.size if far is not None else limit
         at, per_move = _line(assessment, betas, measure, near, end, up=up)
-        if passed and is_safe(at, rules) != safe:
-            return Crossing(passed[-1], tuple(passed[:-1]), jump=True)
+        if turn is not None and is_safe(at, rules) != safe:
+            return Crossing(turn, tuple(passed[:-1]), jump=True)
         if per_move:
             size = near - quotient(at, per_move)
             if far is not None and abs(size - far.size) <= _SAME:
@@ -83,18 +84,18 @@ def _account_crossing(
                 return Crossing(Move(size), tuple(passed))
         if far is not None:
             passed.append(far)
-            near = far.size
+            near, turn = far.size, far
     return None
 
 
 def _bounds(
     assessment: Assessment, pool: Pool, betas: Mapping[str, Decimal], limit: Decimal | None, *, up: bool
 ) -> list[Move]:
-    """Moves in one direction at which the surplus bends or jumps, each once, nearest first."""
+    """Moves in one direction at which the surplus bends or jumps, each once, nearest first; zero may be one."""
     found = {
         each.size: each
         for each in (*tier_bounds(pool, betas, None, up=up), *_kinks(assessment, pool, betas))
-        if (each.numerator > 0) is up and each.numerator and (limit is None or abs(each.size) < abs(limit))
+        if ((each.numerator > 0) is up or not each.numerator) and (limit is None or abs(each.size) < abs(limit))
     }
     return [found[size] for size in sorted(found, key=abs)]
 
