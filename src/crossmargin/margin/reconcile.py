@@ -100,7 +100,7 @@ def _figures(assessment: Assessment, position: Position, mine: PositionFigures) 
     return {**{name: getattr(mine, name) for name in names}, "liquidation_price": printed.value}
 
 
-def _difference(  # noqa: PLR0913 - the two sides and what explains them
+def _difference(
     position: Position, name: str, value: Decimal, ours: Mapping[str, Decimal | None],
     at_their_mark: Mapping[str, Decimal | None], mine: PositionFigures, said: Mapping[str, Decimal],
 ) -> Difference:  # fmt: skip
@@ -110,7 +110,7 @@ def _difference(  # noqa: PLR0913 - the two sides and what explains them
     return Difference(position=position.id, figure=name, ours=own, reported=value, difference=gap, cause=cause)
 
 
-def _cause(  # noqa: PLR0913 - the two sides and what explains them
+def _cause(
     name: str, value: Decimal, ours: Mapping[str, Decimal | None], at_their_mark: Mapping[str, Decimal | None],
     mine: PositionFigures, said: Mapping[str, Decimal],
 ) -> str:  # fmt: skip
@@ -125,15 +125,18 @@ def _cause(  # noqa: PLR0913 - the two sides and what explains them
         return "other mark"
     if name == "entry_price" and "entry_price" in said:
         return "other entry price"
-    base = again if again is not None else own
-    if name == "maintenance_margin" and _near(base + mine.liquidation_fee, value):
+    return _rule_cause(name, value, again if again is not None else own, mine, said)
+
+
+def _rule_cause(name: str, value: Decimal, own: Decimal, mine: PositionFigures, said: Mapping[str, Decimal]) -> str:
+    """What is left when prices agree: a fee, a tier, or what the file leaves out."""
+    if name == "maintenance_margin" and _near(own + mine.liquidation_fee, value):
         return "fee: the venue counts the closing fee in"
     theirs = said.get("notional", mine.notional)
-    if name in ("maintenance_margin", "margin_ratio", "liquidation_price") and "maintenance_margin" in said and theirs:
-        rate, own_rate = (
-            quotient(said["maintenance_margin"], abs(theirs)),
-            quotient(mine.maintenance_margin, mine.notional),
-        )
+    follows = name in ("maintenance_margin", "margin_ratio", "liquidation_price")
+    if follows and "maintenance_margin" in said and theirs:
+        rate = quotient(said["maintenance_margin"], abs(theirs))
+        own_rate = quotient(mine.maintenance_margin, mine.notional)
         if not _near(rate, own_rate):
             return f"stale or other tier: the venue charges {plain(_short(rate))}, ours {plain(_short(own_rate))}"
     if name in ("margin_ratio", "liquidation_price") and mine.liquidation_fee:

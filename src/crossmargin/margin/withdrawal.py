@@ -19,8 +19,8 @@ def largest_withdrawal(assessment: Assessment, currency: str) -> Decimal:
         over_initial               max(0, equity - initial margin)
         over_initial_and_tenth     max(0, equity - max(initial margin, 10 % of position value))
 
-    Under the first rule unrealised gains are not money: they neither leave nor stand in for margin. (Paper profits that could be
-    withdrawn emptied more than one venue.)
+    Under the first rule unrealised gains are not money: they neither leave nor stand in for margin. (Paper profits that
+    could be withdrawn emptied more than one venue.)
 
     Source: SPEC 2 B7; research/reliability.md L10; research/venues.md 9.2 (over_initial), 7.1 (tenth).
     """
