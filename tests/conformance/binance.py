@@ -13,9 +13,11 @@ from crossmargin.domain.numbers import NonNegative, Positive
 from crossmargin.margin.admission import needed_by
 from crossmargin.margin.holds import worst_sell_price
 from crossmargin.margin.ranking import profit_on_wallet, profit_times_risk
+from crossmargin.prices.funding import funding_rate
 from crossmargin.prices.mark import basis_price, funding_price, median_price
 from crossmargin.rulebook import load
 from crossmargin.rulebook.load import TierRow, tier_table
+from crossmargin.rulebook.tiers import deductions
 
 
 def bracket(rate: Decimal, deduction: Decimal) -> list[dict[str, Any]]:
@@ -250,6 +252,29 @@ def netting(case: Case, desk: Desk) -> Answers:
         return view.only.initial_margin
 
     return {"flip_order": needed(""), "long_with_large_ask": needed("2")}
+
+
+@by_id("bn-cum-chain-*")
+def deduction_chain(case: Case, desk: Desk) -> Answers:
+    """Maintenance amounts of a whole table, each bracket from the one below it, in the order of the figures."""
+    floors = [ZERO] + [case.number(name) for name in case.inputs if name[0] in "fc" and name[-1].isdigit()]
+    rates = [case.number(name) for name in case.inputs if name[0] == "r" and name[-1].isdigit()]
+    found = deductions(floors[-len(rates) :], rates)[-len(case.expected) :]
+    return {wanted.name: amount for wanted, amount in zip(case.expected, found, strict=True)}
+
+
+@by_id("bn-funding-rule*")
+def rate_of_premium(case: Case, desk: Desk) -> Answers:
+    """Funding rate from the average premium, scaled to the interval."""
+    full = Decimal(8)
+    rate = funding_rate(
+        case.number("P", "p", "premium"),
+        interest=case.number("I", "Int", "interest", default=Decimal("0.0001")),
+        band=case.number("band", "cap", default=Decimal("0.0005")),
+        interval=case.number("N", "n", "hours", default=full),
+        full_interval=full,
+    )
+    return {"*": rate}
 
 
 @by_id("bn-mark-median", "bn-mark-price1")

@@ -606,6 +606,19 @@ def interest_of_periods(case: Case, desk: Desk) -> Answer:
     )
 
 
+@by_formula("lean_im")
+@exact
+def converted_margin(case: Case, desk: Desk) -> Answer:
+    """Initial margin of a position, converted by a price of its currency."""
+    document = plain_account(
+        case, value=abs(case.number("price")), leverage=case.number("lev", "leverage"), balance=ONE
+    )
+    document["positions"][0]["contracts"] = abs(case.number("qty", "quantity"))
+    document["instruments"]["XYZUSDT"]["contract_value"] = case.number("multiplier", default=ONE)
+    document["fx"] = {"USDT": case.number("conversion", default=ONE)}
+    return there(desk.assess(document).account.initial_margin_usd)
+
+
 @by_formula("precedence")
 def exit_price(case: Case, desk: Desk) -> Answer:
     """Stop or liquidation, whichever the price meets first."""

@@ -1,5 +1,6 @@
 """OKX spot-margin, funding and options, and the textbook account: each vector by its id."""
 
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -7,7 +8,7 @@ from tests.conformance.desk import Desk, View, contract
 from tests.conformance.registry import Answers, by_id
 from tests.conformance.vectors import Case
 
-from crossmargin.domain.arithmetic import ZERO, exact, quotient
+from crossmargin.domain.arithmetic import ONE, ZERO, exact, quotient
 from crossmargin.domain.numbers import Amount
 from crossmargin.margin import changes
 
@@ -161,6 +162,93 @@ def option_close(case: Case, desk: Desk) -> Answers:
     return {
         "sell_to_close": sell.assessment.holds[0].margin,
         "buy_to_close": buy.assessment.holds[0].margin,
+    }
+
+
+@by_id("okx-option-short-call-*")
+@exact
+def short_call(case: Case, desk: Desk) -> Answers:
+    """Initial margin of a short call for each coin of face."""
+    mark = case.number("mark", "px")
+    held = {"instrument": OPTION, "side": "short", "contracts": case.number("n", default=ONE), "entry_price": mark}
+    named = {"n": ONE, "mult": ONE, "px": mark} | case.inputs
+    document = option_account(case._replace(inputs=named), {"side": "buy", "price": mark}, positions=[held])
+    document |= {"orders": [], "marks": {OPTION: mark}, "forward": {OPTION: case.number("fwd", "F", "forward")}}
+    document["instruments"][OPTION]["strike"] = case.number("K", "strike")
+    factor = case.number("factor", default=ONE)
+    document["instruments"][OPTION]["tiers"] = [{"maintenance_rate": ZERO, "factor": factor, "unit": "contracts"}]
+    return {"*": desk.assess(document).first.initial_margin}
+
+
+@by_id("okx-simple-im-*")
+def simple_margin(case: Case, desk: Desk) -> Answers:
+    """Initial margin of a coin-margined and of a USDT-margined position at mark."""
+    answers: Answers = {}
+    for wanted in case.expected:
+        inverse = not re.search("usdt|linear", wanted.name)
+        name, settle = ("XYZ-USD-SWAP", "XYZ") if inverse else ("XYZ-USDT-SWAP", "USDT")
+        mark = case.number("mark", "markPx", "px")
+        size = case.number("face", "ctVal") if inverse else case.number("ctVal_usdt", "ctVal", "face")
+        view = desk.assess(
+            {
+                "venue": "okx",
+                "balances": {settle: "1"},
+                "positions": [
+                    {
+                        "instrument": name,
+                        "side": "long",
+                        "contracts": case.number("n", "pos", "contracts"),
+                        "entry_price": mark,
+                        "leverage": case.number("lever", "lev"),
+                    }
+                ],
+                "marks": {name: mark},
+                "instruments": {
+                    name: contract(
+                        "XYZ",
+                        "USD" if inverse else "USDT",
+                        inverse=inverse,
+                        contract_value=size,
+                        taker_fee="0",
+                        tiers=[{"maintenance_rate": "0.004", "unit": "contracts"}],
+                    )
+                },
+            }
+        )
+        answers[wanted.name] = view.first.initial_margin
+    return answers
+
+
+@by_id("okx-oneway-netting*")
+@exact
+def netting(case: Case, desk: Desk) -> Answers:
+    """One-way mode: a position with orders on both sides needs the larger side; one contract is worth 1."""
+    held, buys, sells = (case.number(*names) for names in (("pos",), ("buys", "bids"), ("sells", "asks")))
+    name = "XYZ-USDT-SWAP"
+    common = {"instrument": name, "leverage": case.number("lever", "lev")}
+
+    def needed(position: Decimal) -> Decimal:
+        side = "long" if position > 0 else "short"
+        document: dict[str, Any] = {
+            "venue": "okx",
+            "balances": {"USDT": Decimal(1_000_000)},
+            "positions": [{**common, "side": side, "contracts": abs(position), "entry_price": "1"}],
+            "orders": [
+                {**common, "side": word, "contracts": size, "price": "1"}
+                for word, size in (("buy", buys), ("sell", sells))
+                if size
+            ],
+            "marks": {name: "1"},
+            "instruments": {
+                name: contract("XYZ", "USDT", taker_fee="0", tiers=[{"maintenance_rate": "0.004", "unit": "contracts"}])
+            },
+        }
+        return desk.assess(document).only.initial_margin
+
+    signs = {"long": abs(held), "short": -abs(held), "flat": ZERO}
+    return {
+        wanted.name: needed(next((size for word, size in signs.items() if word in wanted.name), held))
+        for wanted in case.expected
     }
 
 

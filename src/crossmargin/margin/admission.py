@@ -191,8 +191,12 @@ def _after_fill(
 ) -> Refusal | None:
     """The account as if the order had filled at its price: it must cover its initial margin, or be no worse off.
 
+    Where only opening and increasing is checked, an order that merely closes is admitted without a look at margin.
+
     Source: research/venues.md 7.2, 9.2 (with its exception: an undercollateralised account may improve).
     """
+    if rulebook.rules.admission == "after_fill" and not _opens(account, order):
+        return None
     price = order.price if order.price is not None else marks.mark_of(instrument.id)
     execution = Execution(
         instrument=instrument,
@@ -223,6 +227,11 @@ def _after_fill(
             return None
     reason = RejectReason.INSUFFICIENT_MARGIN
     return refuse(rulebook, reason, needs=risk.initial, has=risk.available, unit=pool.currency, note="after the fill")
+
+
+def _opens(account: Account, order: Order) -> bool:
+    """Whether any part of an order would open or enlarge a position."""
+    return opening_contracts((order,), account.positions, account.position_mode)[0] > 0
 
 
 def _size(order: Order, instrument: Instrument, rulebook: Rulebook) -> Refusal | None:
