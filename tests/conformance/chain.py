@@ -11,7 +11,8 @@ from tests.conformance.registry import Answer, Answers, Handler, by_formula
 from tests.conformance.vectors import Case, yes
 
 from crossmargin.domain.arithmetic import ONE, ZERO, exact, quotient
-from crossmargin.margin import assess
+from crossmargin.domain.numbers import Amount
+from crossmargin.margin import assess, changes
 from crossmargin.margin.admission import admit_new
 from crossmargin.margin.deleveraging import (
     Holding,
@@ -169,13 +170,19 @@ def account_totals(case: Case, desk: Desk) -> Answers:
 
 
 @by_kind("funding_settlement")
+@exact
 def funding(case: Case, desk: Desk) -> Answers:
-    """What a position receives since it was last settled, in raw integers."""
+    """What a position receives since it was last settled, in raw integers.
+
+    At a price of 1 the change of the index is the rate of one settlement of the position in an account file.
+    """
     name, row = next(iter(case.inputs["account"]["positions"].items()))
-    paid = index_settlement(
-        row["size"], index=param(case, "funding_index")[name], settled_index=row["last_funding_index"], step=ONE
-    )
-    return {"funding_cash": paid}
+    index, settled_index = param(case, "funding_index")[name], row["last_funding_index"]
+    paid = index_settlement(row["size"], index=index, settled_index=settled_index, step=ONE)
+    market = f"{name}-USD"
+    held = account(ZERO, {market: Market(row["size"], ONE, initial=ZERO, fraction=ZERO)})
+    outcome = desk.what_if(held, changes.Funding(rates={market: Amount(index - settled_index)}))
+    return {"funding_cash": (paid, outcome.after.account.balance("USDC") - outcome.before.account.balance("USDC"))}
 
 
 @by_kind("is_initial_collateralized")
