@@ -198,10 +198,11 @@ def is_safe(surplus: Decimal, rules: Rules) -> bool:
 def _turns(piece: _Piece, near: Move, inside: Decimal, rules: Rules, *, safe: bool) -> bool:
     """Whether the verdict is another one right after a tier bound, where this piece begins.
 
-    A surplus of just zero may be the verdict's own side; then a little further on decides.
+    A surplus of just zero there decides nothing: the bound itself may belong to the piece before, so a little further
+    on decides.
     """
     surplus = piece.surplus_sign(near)
-    if not surplus and (rules.trigger == "<") is safe:
+    if not surplus:
         surplus = piece.surplus_sign(Move(inside))
     return safe is not (surplus > 0 or (not surplus and rules.trigger == "<"))
 
