@@ -9,7 +9,7 @@ from crossmargin.domain.arithmetic import ONE, ZERO, exact, quotient, scaled
 from crossmargin.domain.instrument import Instrument, Kind
 from crossmargin.margin.valuation import notional
 
-__all__ = ["Execution", "average_entry", "fill", "find", "opening_margin", "put"]
+__all__ = ["Execution", "average_entry", "fill", "find", "put"]
 
 
 class Execution(msgspec.Struct, frozen=True, kw_only=True):
