@@ -10,6 +10,7 @@ from crossmargin.errors import MissingDataError
 from crossmargin.formats.account_file import build_book
 from crossmargin.formats.report import report
 from crossmargin.margin import assess
+from crossmargin.margin.explain import explain
 from crossmargin.margin.withdrawal import largest_withdrawal
 
 Document = dict[str, Any]
@@ -188,6 +189,39 @@ def test_long_options_need_nothing() -> None:
     found = first(document)
 
     assert (found["initial_margin"], found["maintenance_margin"], found["liquidation_price"]) == ("0", "0", None)
+
+
+# ---------------------------------------------------------------- explanations
+
+
+def test_an_explanation_tells_the_venue_s_own_formula() -> None:
+    """Not value / leverage where rates decide, nor a fee at mark where it is one at the bankruptcy price."""
+    held = [position("BTCUSDT", "long", "1", "100000")]
+    told = {
+        ("deribit", "initial_margin"): (deribit("8", "long"), "initial rate + slope x size"),
+        ("deribit", "maintenance_margin"): (deribit("8", "long"), "maintenance rate + slope x size"),
+        ("dydx", "initial_margin"): (dydx("60000"), "scaled by open interest"),
+        ("dydx", "maintenance_margin"): (dydx("60000"), "initial rate x maintenance rate, rounded up"),
+        ("bybit", "initial_margin"): (bybit(positions=held), "position value / leverage + closing fee"),
+        ("bybit", "liquidation_fee"): (bybit(positions=held), "1 - side / leverage"),
+    }
+    for (venue, name), (document, words) in told.items():
+        book = build_book(document, venue)
+        assessment = assess(book.account, book.marks, book.rulebook)
+        lines = explain(assessment, f"{assessment.positions[0].id}.{name}").lines
+        assert words in lines[0].formula, (venue, name)
+
+
+def test_an_account_s_lines_name_the_price_of_their_currency() -> None:
+    """1 BTC at 100,000 in 10 parts is 10,000 USDT; at 0.9 USD that is 9,000, and the line says both."""
+    document = bybit(positions=[position("BTCUSDT", "long", "1", "100000")], fx={"USDT": "0.9"})
+    book = build_book(document | {"marks": {"BTCUSDT": "100000"}}, "book")
+    line = explain(assess(book.account, book.marks, book.rulebook), "account.initial_margin_usd").lines[0]
+
+    assert line.formula.endswith(", x USD price")
+    assert (line.inputs["USD price"], line.inputs["position value"]) == (Decimal("0.9"), Decimal(100_000))
+    with localcontext(EXACT):
+        assert line.amount == (10_000 + Decimal("49.5")) * Decimal("0.9")
 
 
 # ---------------------------------------------------------------- Bybit options

@@ -5,12 +5,14 @@ Sums are printed from the very entries that were added; quotients are split over
 
 from decimal import Decimal
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from crossmargin.domain.arithmetic import ZERO, exact, floor_to, plain, quotient
 from crossmargin.errors import InputError
 from crossmargin.margin.account_pool import ACCOUNT_POOL
 from crossmargin.margin.assess import NOTHING_REQUIRED, Assessment, CurrencyFigures, PositionFigures, assess
+from crossmargin.margin.holds import Hold
+from crossmargin.margin.legs import Leg
 from crossmargin.margin.line_texts import (
     formula_of,
     inputs_of,
@@ -138,7 +140,7 @@ def _line(assessment: Assessment, entry: Entry) -> Line:
     return Line(
         label=label_of(entry),
         amount=entry.amount,
-        formula=formula_of(entry),
+        formula=formula_of(entry, assessment.rulebook.rules),
         inputs=inputs_of(entry),
         tier=tier_of(entry),
         rule=rule,
@@ -196,8 +198,18 @@ def _account(assessment: Assessment, name: str) -> Explanation:
             return Explanation(figure=figure, value=None, unit="", lines=(), reason=NOTHING_REQUIRED)
         lines = _divided(assessment, sheet.entries_of(shown), pool.risk.required, pool.ratio, "requires")
         return Explanation(figure=figure, value=pool.ratio, unit="", lines=lines)
-    lines = tuple(_line(assessment, entry) for entry in sheet.entries_of(shown))
+    lines = tuple(_in_usd(assessment, entry) for entry in sheet.entries_of(shown))
     return _summed(figure, sheet.figure(shown), "USD", lines, "rounding")
+
+
+def _in_usd(assessment: Assessment, entry: Entry) -> Line:
+    """A line of the account: what a leg or an order brings was multiplied by the price of its currency."""
+    line = _line(assessment, entry)
+    of = entry.of[0] if isinstance(entry.of, tuple) else entry.of
+    price = usd_price(assessment.marks, of.currency) if isinstance(of, Leg | Hold) else None
+    if price is None:
+        return line
+    return structs.replace(line, formula=f"{line.formula}, x USD price", inputs={**line.inputs, "USD price": price})
 
 
 def _shared(currency: str, name: str, value: Decimal | None, assessment: Assessment) -> Explanation:

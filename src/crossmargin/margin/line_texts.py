@@ -3,10 +3,12 @@
 from decimal import Decimal
 
 from crossmargin.domain.account import Order, Position
+from crossmargin.domain.arithmetic import ZERO
 from crossmargin.domain.instrument import Kind
 from crossmargin.margin.holds import Hold
 from crossmargin.margin.legs import Leg, Requirement
 from crossmargin.margin.sheet import Entry, EntryKind, Noted
+from crossmargin.rulebook.rules import Rules
 
 __all__ = ["formula_of", "inputs_of", "label_of", "rule_of", "tier_of"]
 
@@ -42,6 +44,23 @@ _TEXTS: dict[EntryKind, tuple[str, str, str]] = {
 }
 
 
+_BY_RULE: dict[tuple[EntryKind, str, str], str] = {
+    # (kind, key of the rulebook, its value): formula in place of the one above
+    (_K.POSITION_MARGIN, "initial_margin", "rate"): "position value x (initial rate + slope x size)",
+    (_K.POSITION_MARGIN, "initial_margin", "rate_by_open_interest"): (
+        "position value x initial rate scaled by open interest, or / leverage if that is more"
+    ),
+    (_K.MAINTENANCE, "tier_scheme", "of_initial"): "position value x initial rate x maintenance rate",
+    (_K.MAINTENANCE, "initial_margin", "rate"): "position value x (maintenance rate + slope x size)",
+    (_K.CLOSING_FEE, "closing_fee", "taker_at_bankruptcy"): (
+        "value at entry x (1 - side / leverage; inverse: +) x taker fee"
+    ),
+    (_K.ORDER_FEE, "order_fee", "open_and_close"): (
+        "order value x taker fee, to open and, x (1 - side / leverage; inverse: +), to close"
+    ),
+}
+
+
 def label_of(entry: Entry) -> str:
     """What the amount is and whose."""
     label = _TEXTS[entry.kind][0]
@@ -60,9 +79,9 @@ def rule_of(entry: Entry) -> str:
     return _TEXTS[entry.kind][2]
 
 
-def formula_of(entry: Entry) -> str:
-    """The formula in plain characters, in the product's own form."""
-    formula = _TEXTS[entry.kind][1]
+def formula_of(entry: Entry, rules: Rules) -> str:
+    """The formula in plain characters, in the product's own form, as the rulebook has it."""
+    formula = _formula_by(entry.kind, rules)
     of = entry.of[0] if isinstance(entry.of, tuple) else entry.of
     if not isinstance(of, Leg):
         return formula
@@ -74,6 +93,18 @@ def formula_of(entry: Entry) -> str:
         return "(position value + maintenance margin) x taker fee"
     if of.instrument.kind == Kind.OPTION and entry.kind in (_K.POSITION_MARGIN, _K.MAINTENANCE):
         return "short option: rate of the underlying x factor + mark, x face"
+    return formula
+
+
+def _formula_by(kind: EntryKind, rules: Rules) -> str:
+    formula = _TEXTS[kind][1]
+    for (of, key, value), text in _BY_RULE.items():
+        if of is kind and getattr(rules, key) == value:
+            formula = text
+    if rules.requirement_step is not None and kind in (_K.POSITION_MARGIN, _K.MAINTENANCE):
+        formula += ", rounded up"
+    if rules.closing_fee_in_initial and kind is _K.POSITION_MARGIN:
+        formula += " + closing fee"
     return formula
 
 
@@ -153,6 +184,10 @@ def _requirement_inputs(leg: Leg, charge: Requirement) -> dict[str, Decimal | st
     if leg.table is not None and charge.tier is not None:
         row = leg.table.tiers[charge.tier]
         inputs |= {"maintenance rate": row.maintenance_rate, "deduction": row.deduction}
+        if row.slope:
+            inputs |= {"slope": row.slope, "size": leg.base_size(leg.value)}
+        if leg.table.scheme == "of_initial":
+            inputs["initial rate"] = row.initial_rate or ZERO
     if leg.closing_fee:
         inputs["taker fee"] = leg.closing_fee
     return inputs
