@@ -8,6 +8,7 @@ A pool is a row: an account's cross positions settled in one currency, or one is
     initial     = sum rate |quantity| x          rate = 1 / leverage
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -99,8 +100,13 @@ def price_of(mark: Decimal, inverse: bool) -> float:
     return 1.0 / float(mark) if inverse else float(mark)
 
 
-def pack(columns: Columns, rulebook: Rulebook) -> Fleet:
+def pack(columns: Columns, rulebook: Rulebook, also: Sequence[str] = ()) -> Fleet:
     """Turn accounts into arrays.
+
+    Args:
+        columns: The accounts.
+        rulebook: Their venue's rules.
+        also: Instruments that nobody holds yet but a change of an account may bring.
 
     Raises:
         UnsupportedError: a rule of the venue that the kernels don't have, by name.
@@ -109,7 +115,7 @@ def pack(columns: Columns, rulebook: Rulebook) -> Fleet:
     check_covered(rulebook)
     beyond = np.zeros(len(columns), np.bool_) if columns.beyond is None else columns.beyond
     holder = np.repeat(np.arange(len(columns)), np.diff(columns.start))
-    tables, lane = _lanes(columns, rulebook, beyond[holder])
+    tables, lane = _lanes(columns, rulebook, beyond[holder], also)
     names = dict.fromkeys([*columns.currencies, *(rulebook.instrument(name).settle for name in columns.instruments)])
     owner, currency, position, pool, cash_of = _pools(columns, rulebook, tuple(names), beyond, holder)
     order = np.argsort(pool, kind="stable")
@@ -138,12 +144,21 @@ def pack(columns: Columns, rulebook: Rulebook) -> Fleet:
     )
 
 
-def _lanes(columns: Columns, rulebook: Rulebook, exact: Bools) -> tuple[Tables, Ints]:
+def _lanes(columns: Columns, rulebook: Rulebook, exact: Bools, also: Sequence[str]) -> tuple[Tables, Ints]:
     """Tables of the lanes in use, and the lane of each position."""
     mode = np.where(exact, WAKE_ONLY, np.where(columns.isolated, ISOLATED, CROSS))
-    keys, lane = np.unique(columns.instrument * LANES + mode, return_inverse=True)
-    wanted = [(columns.instruments[key // LANES], key % LANES) for key in keys.tolist()]
-    return tables_of(rulebook, wanted), lane.astype(np.int64)
+    key, lane = _codes(columns.instrument * LANES + mode, len(columns.instruments) * LANES)
+    wanted = [(columns.instruments[each // LANES], each % LANES) for each in key.tolist()]
+    further = [(rulebook.instrument(name).id, each) for name in also for each in range(LANES)]
+    return tables_of(rulebook, list(dict.fromkeys([*wanted, *further]))), lane
+
+
+def _codes(keys: Ints, count: int) -> tuple[Ints, Ints]:
+    """Keys in use, ascending, and for each key its place among them; keys lie below `count`."""
+    used = np.zeros(count, np.bool_)
+    used[keys] = True
+    place = np.cumsum(used) - 1
+    return np.flatnonzero(used), place[keys]
 
 
 def _pools(
@@ -159,9 +174,10 @@ def _pools(
     kept = np.flatnonzero(~beyond[balances // width])
     apart = columns.isolated & ~beyond[holder]
     keys = holder * width + of_position
-    known = np.unique(np.concatenate([balances[kept], keys[~apart]]))
+    known, place = _codes(np.concatenate([balances[kept], keys[~apart]]), len(columns) * width)
     isolated = np.flatnonzero(apart)
-    pool = np.searchsorted(known, keys)
+    pool = np.empty(len(keys), np.int64)
+    pool[~apart] = place[len(kept) :]
     pool[isolated] = len(known) + np.arange(len(isolated))
     currency = np.concatenate([known % width, np.full(len(isolated), ALONE)])
     currency[currency == width - 1] = -2
@@ -170,7 +186,7 @@ def _pools(
         currency.astype(np.int32),
         np.concatenate([np.full(len(known), -1), isolated]),
         pool,
-        (np.searchsorted(known, balances[kept]), kept),
+        (place[: len(kept)], kept),
     )
 
 

@@ -74,6 +74,13 @@ class Tables:
         """Instrument id of each lane."""
         return tuple(lane.instrument.id for lane in self.lanes)
 
+    def lanes_of(self) -> dict[str, list[int]]:
+        """Lanes by instrument id."""
+        found: dict[str, list[int]] = {}
+        for index, name in enumerate(self.instruments):
+            found.setdefault(name, []).append(index)
+        return found
+
 
 def tables_of(rulebook: Rulebook, wanted: Sequence[tuple[str, int]]) -> Tables:
     """Tables of some instruments under some margin modes.

@@ -5,7 +5,7 @@ from math import inf, isnan, nan
 from crossmargin.fleet.arrays import Floats
 from crossmargin.fleet.pack import Fleet
 
-__all__ = ["Valued", "requirement", "revalue", "verdict"]
+__all__ = ["Valued", "requirement", "revalue", "stress", "verdict"]
 
 Valued = tuple[float, float, float, int]
 """Equity, initial margin, requirement, status."""
@@ -54,3 +54,22 @@ def value(fleet: Fleet, price: Floats, pool: int) -> Valued:
         required += requirement(fleet, row, abs(amount))
     error = float(fleet.slack[pool]) + fleet.unit_error * (len(held) + 20) * gross
     return equity, initial, required, verdict(equity, required, warn=fleet.warn, error=error)
+
+
+def stress(fleet: Fleet, price: Floats, worth: Floats) -> tuple[list[float], list[float], list[int]]:
+    """Shortfall, insurance need and pools liquidated by scenario, as `stress_kernels.stress`.
+
+    `price` has a column for each scenario; `worth` the value of each pool's currency in it.
+    """
+    shortfall, insurance, liquidated = [], [], []
+    for s in range(price.shape[1]):
+        valued = revalue(fleet, price[:, s])
+        hit = [
+            (float(worth[pool, s]), equity, required)
+            for pool, (equity, _, required, _) in enumerate(valued)
+            if fleet.stop[pool] > fleet.start[pool] and fleet.slack[pool] < inf and equity <= required
+        ]
+        shortfall.append(sum((required - equity) * value for value, equity, required in hit))
+        insurance.append(sum(-equity * value for value, equity, _ in hit if equity < 0))
+        liquidated.append(len(hit))
+    return shortfall, insurance, liquidated

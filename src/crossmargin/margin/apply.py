@@ -385,14 +385,13 @@ def _close_spot_margin(
     result = repayment(position, traded=asked, price=price, fee_rate=rate)
     owed = instrument.quote if position.side == Side.LONG else instrument.base
     notes = [f"sold {plain(asked)} {asset}, repaid {plain(result.repaid)} {owed}"]
+    charged = {} if change.fee is None else {owed: -Decimal(change.fee)}
     if result.deficit and change.contracts is not None:
         left = partly_closed(position, result, Decimal(change.contracts))
-        return situation.with_account(put(situation.account, position, left)), tuple(notes)
+        return situation.with_account(put(situation.account, position, left, **charged)), tuple(notes)
     if result.deficit:
         notes.append(f"deficit of {plain(result.deficit)} {owed} taken from the account's equity")
-    account = closed_account(situation.account, position, instrument, result)
-    if change.fee is not None:
-        account = put(account, None, None, **{owed: -Decimal(change.fee)})
+    account = put(closed_account(situation.account, position, instrument, result), None, None, **charged)
     return situation.with_account(account), tuple(notes)
 
 
@@ -462,12 +461,17 @@ def _relever_isolated(situation: Situation, held: list[Position], leverage: Deci
 
 def _unless_unsafe(before: Situation, after: Situation, position: Position) -> Outcome:
     """Re-evaluate a mode switch: refused when the balance does not cover it or a pool would be liquidated."""
-    was, now = before.assess(), after.assess()
+    now = after.assess()
     leg = position_leg(position, before.marks, before.rulebook)
     if position.margin_mode == MarginMode.CROSS:
-        needs = quotient(leg.entry_value, position.leverage)
-        has = was.currencies[leg.currency].available_balance + was.currencies[leg.currency].initial_margin
-        if now.sheets[leg.currency].figure("uncommitted") < 0 or after.account.balance(leg.currency) < 0:
+        # Isolated margin comes out of the available balance, where gains of other positions may not count.
+        sheet = now.sheets[leg.currency]
+        gains_count = before.rulebook.rules.available_balance == "with_gains" or sheet.figure("floating_pnl") <= 0
+        left = sheet.figure("uncommitted" if gains_count else "uncommitted_cash")
+        left = min(left, after.account.balance(leg.currency))
+        if left < 0:
+            needs = quotient(leg.entry_value, position.leverage)
+            has = max(ZERO, needs + left)
             return refuse(before.rulebook, RejectReason.INSUFFICIENT_BALANCE, needs=needs, has=has, unit=leg.currency)
     if now.status is Status.LIQUIDATION:
         pools = [pool for pool in (*now.cross.values(), *now.isolated.values()) if pool.status is Status.LIQUIDATION]

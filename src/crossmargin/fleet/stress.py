@@ -1,0 +1,199 @@
+"""stress(fleet, marks, scenarios): what a shock would do to every pool, in total and one by one.
+
+Figures here are floats and decide nothing. They are sums that can be added over parts of a fleet, so that a fleet in
+many files is stressed file by file, anywhere.
+"""
+
+from dataclasses import dataclass
+from functools import reduce
+
+import numpy as np
+
+from crossmargin.domain.instrument import Instrument
+from crossmargin.domain.marks import Marks
+from crossmargin.errors import InputError, MissingDataError
+from crossmargin.fleet.arrays import Bools, Floats, Ints
+from crossmargin.fleet.pack import Fleet, prices
+from crossmargin.fleet.scenarios import Scenarios
+
+__all__ = ["Stressed", "Totals", "merged", "stress"]
+
+TOP = 10
+STABLE = ("USD", "USDT", "USDC")
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """What scenarios do to a fleet or a part of it, in USD; every field adds up over parts.
+
+    Attributes:
+        pnl: Profit by scenario.
+        shortfall: What pools lack to their requirement, by scenario.
+        insurance: What pools owe when all is lost, by scenario: the need of an insurance fund.
+        liquidated: Pools at or below their requirement, by scenario.
+        pools: Pools stressed.
+        left_out: Pools that only the exact function can value, which no total counts.
+        lost: Shortfall of all pools over all scenarios.
+        lost_squares: Sum over pools of the square of theirs.
+        top: The accounts with the greatest shortfall over all scenarios, the greatest first.
+    """
+
+    pnl: Floats
+    shortfall: Floats
+    insurance: Floats
+    liquidated: Floats
+    pools: int
+    left_out: int
+    lost: float
+    lost_squares: float
+    top: tuple[tuple[str, float], ...]
+
+    @property
+    def concentration(self) -> float:
+        """Share of the greatest account in all shortfall; 0 where there is none."""
+        return self.top[0][1] / self.lost if self.lost else 0.0
+
+    @property
+    def effective_number(self) -> float:
+        """How many equal pools would spread the shortfall as much; 0 where there is none."""
+        return self.lost**2 / self.lost_squares if self.lost_squares else 0.0
+
+    def __add__(self, other: "Totals") -> "Totals":
+        """Two parts of one fleet, an account wholly in one of them."""
+        top = sorted((*self.top, *other.top), key=lambda each: (-each[1], each[0]))[:TOP]
+        return Totals(
+            self.pnl + other.pnl,
+            self.shortfall + other.shortfall,
+            self.insurance + other.insurance,
+            self.liquidated + other.liquidated,
+            self.pools + other.pools,
+            self.left_out + other.left_out,
+            self.lost + other.lost,
+            self.lost_squares + other.lost_squares,
+            tuple(top),
+        )
+
+
+def merged(parts: list[Totals]) -> Totals:
+    """All parts as one; the order of parts changes no figure beyond the last digits.
+
+    Raises:
+        InputError: there are none.
+    """
+    if not parts:
+        raise InputError("stress", "", "there is nothing to stress")
+    return reduce(Totals.__add__, parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Stressed:
+    """Totals, and by pool the worst margin, the shortfall summed over scenarios (USD) and in how many it is hit."""
+
+    totals: Totals
+    worst: Floats
+    lost: Floats
+    hits: Ints
+
+
+def stress(fleet: Fleet, marks: Marks, scenarios: Scenarios) -> Stressed:
+    """Value every pool under every scenario.
+
+    Raises:
+        MissingDataError: an instrument without a mark or a scenario, or a settlement currency without a USD price.
+    """
+    from crossmargin.fleet import stress_kernels as kernels
+
+    price, worth = scenario_prices(fleet, marks, scenarios), usd_values(fleet, marks, scenarios)
+    tables, pools = fleet.tables, len(fleet)
+    left_out = ~np.isfinite(fleet.slack)
+    padded, worths = _padded(price, kernels.BLOCK), _padded(worth, kernels.BLOCK)
+    shortfall, insurance, liquidated = (np.zeros(padded.shape[1]) for _ in range(3))
+    worst, lost, hits = np.full(pools, np.inf), np.zeros(pools), np.zeros(pools, np.int64)
+    currency = currencies(fleet)
+    skipped = left_out | (fleet.start == fleet.stop)
+    count = len(scenarios)
+    kernels.stress(
+        fleet.start, fleet.stop, fleet.row, fleet.quantity, fleet.cash, currency, skipped, padded,
+        price.min(axis=1, initial=np.inf), price.max(axis=1, initial=0.0), worths, tables.slope, tables.deduction,
+        tables.low, tables.high, tables.whole, tables.shift, count, shortfall, insurance, liquidated, worst, lost, hits,
+    )  # fmt: skip
+    totals = Totals(
+        pnl=_pnl(fleet, price, worth, prices(fleet, marks), left_out),
+        shortfall=shortfall[:count],
+        insurance=insurance[:count],
+        liquidated=liquidated[:count],
+        pools=int((~left_out).sum()),
+        left_out=int(left_out.sum()),
+        lost=float(lost.sum()),
+        lost_squares=float(lost @ lost),
+        top=_top(fleet, lost),
+    )
+    return Stressed(totals, worst, lost, hits)
+
+
+def scenario_prices(fleet: Fleet, marks: Marks, scenarios: Scenarios) -> Floats:
+    """Price of each lane in each scenario."""
+    row = {name: index for index, name in enumerate(scenarios.instruments)}
+    lanes = fleet.tables.instruments
+    missing = [name for name in lanes if name not in row]
+    if missing:
+        raise MissingDataError(f'scenarios: none moves or keeps "{missing[0]}"')
+    factor = scenarios.factor[[row[name] for name in lanes]].reshape(len(lanes), len(scenarios))
+    moved = np.where(fleet.tables.inverse[:, None], 1.0 / factor, factor)
+    found: Floats = prices(fleet, marks)[:, None] * moved
+    return found
+
+
+def currencies(fleet: Fleet) -> Ints:
+    """Currency of each pool, an isolated one's by its instrument; 0 where a whole account stands."""
+    settle = {name: code for code, name in enumerate(fleet.currencies)}
+    of_lane = np.array([settle[lane.instrument.settle] for lane in fleet.tables.lanes] or [0])
+    found = np.maximum(fleet.currency.astype(np.int64), 0)
+    alone = np.flatnonzero(fleet.position >= 0)
+    found[alone] = of_lane[fleet.row[fleet.start[alone]].astype(np.int64) >> fleet.tables.shift]
+    return found
+
+
+def usd_values(fleet: Fleet, marks: Marks, scenarios: Scenarios) -> Floats:
+    """USD value of each settlement currency in each scenario: 1 for USD coins, else it moves with its inverse swap."""
+    rows = []
+    index = {name: k for k, name in enumerate(scenarios.instruments)}
+    for currency in fleet.currencies:
+        fixed = marks.fx.get(currency)
+        inverse = [each.instrument.id for each in fleet.tables.lanes if _is_price_of(each.instrument, currency)]
+        if inverse:
+            rows.append(float(marks.mark_of(inverse[0])) * scenarios.factor[index[inverse[0]]])
+        elif fixed is not None or currency in STABLE:
+            rows.append(np.full(len(scenarios), float(fixed or 1)))
+        else:
+            raise MissingDataError(f"no USD price of {currency}: add [fx] {currency} = ...")
+    return np.array(rows).reshape(len(fleet.currencies), len(scenarios))
+
+
+def _is_price_of(instrument: Instrument, currency: str) -> bool:
+    return instrument.inverse and instrument.settle == currency
+
+
+def _pnl(fleet: Fleet, price: Floats, worth: Floats, now: Floats, left_out: Bools) -> Floats:
+    """Profit of all pools: linear in the lanes' prices, so one product of a vector and a matrix."""
+    pool = np.repeat(np.arange(len(fleet)), fleet.stop - fleet.start)
+    held = np.where(left_out[pool], 0.0, fleet.quantity)
+    lane = fleet.row.astype(np.int64) >> fleet.tables.shift
+    net = np.bincount(lane, held, len(now))
+    settle = {name: code for code, name in enumerate(fleet.currencies)}
+    of_lane = np.array([settle[each.instrument.settle] for each in fleet.tables.lanes] or [0])[: len(now)]
+    gained: Floats = ((price - now[:, None]) * net[:, None] * worth[of_lane]).sum(axis=0)
+    return gained
+
+
+def _padded(table: Floats, block: int) -> Floats:
+    """As many columns as fill whole blocks; the added ones repeat the first and are counted nowhere."""
+    surplus = -table.shape[1] % block
+    return np.ascontiguousarray(np.concatenate([table, np.repeat(table[:, :1], surplus, axis=1)], axis=1))
+
+
+def _top(fleet: Fleet, lost: Floats) -> tuple[tuple[str, float], ...]:
+    """The accounts with the greatest shortfall."""
+    by_account = np.bincount(fleet.owner, lost, len(fleet.columns))
+    greatest = np.argsort(-by_account, kind="stable")[:TOP]
+    return tuple((str(fleet.columns.ids[a]), float(by_account[a])) for a in greatest.tolist() if by_account[a] > 0)

@@ -1,0 +1,86 @@
+"""Ticks as the watch plays them: sets of marks that move at once, one set after the other."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+import numpy as np
+
+from crossmargin.errors import InputError
+from crossmargin.fleet.arrays import Amounts, Decimals, Floats, Ints, Scaled
+from crossmargin.fleet.pack import Fleet, price_of
+
+__all__ = ["Ticks", "ticks_of", "ticks_of_columns"]
+
+
+@dataclass(frozen=True, slots=True)
+class Ticks:
+    """Tick t moves the lanes of entries `start[t]` to `start[t + 1]`.
+
+    Attributes:
+        start: First entry of each tick, and the end of the last.
+        lane: Lane of each entry.
+        price: Its price for the kernels.
+        mark: Its mark, exactly.
+        instruments: Instrument of each lane.
+    """
+
+    start: Ints
+    lane: Ints
+    price: Floats
+    mark: Amounts
+    instruments: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.start) - 1
+
+    def marks(self, begin: int, end: int) -> dict[str, Decimal]:
+        """Exact marks that ticks from `begin` to before `end` leave behind."""
+        first, last = int(self.start[begin]), int(self.start[end])
+        lanes, nearest = np.unique(self.lane[first:last][::-1], return_index=True)
+        pairs = zip(lanes.tolist(), nearest.tolist(), strict=True)
+        return {self.instruments[lane]: self.mark.decimal(last - 1 - back) for lane, back in pairs}
+
+
+def ticks_of(fleet: Fleet, sequence: Sequence[Mapping[str, Decimal]]) -> Ticks:
+    """Ticks of exact marks; instruments that nobody holds are left out.
+
+    Raises:
+        InputError: a mark that is not above zero.
+    """
+    lanes_of = fleet.tables.lanes_of()
+    starts, lanes, values, marks = [0], [], [], []
+    for moved in sequence:
+        for name, mark in moved.items():
+            for lane in lanes_of.get(name, ()):
+                lanes.append(lane)
+                values.append(price_of(mark, bool(fleet.tables.inverse[lane])))
+                marks.append(mark)
+        starts.append(len(lanes))
+    return Ticks(
+        np.array(starts, np.int64),
+        np.array(lanes, np.int64),
+        np.array(values, np.float64),
+        Decimals(marks),
+        fleet.tables.instruments,
+    )
+
+
+def ticks_of_columns(fleet: Fleet, instruments: Sequence[str], marks: Scaled) -> Ticks:
+    """Ticks of one mark each: the first instrument's, the second's, and so on round by round.
+
+    Raises:
+        InputError: a mark that is not above zero, or marks that are no whole number of rounds.
+    """
+    lanes_of = fleet.tables.lanes_of()
+    width = [len(lanes_of.get(name, ())) for name in instruments]
+    rounds, rest = divmod(len(marks), len(instruments))
+    if rest or (len(marks) and marks.units.min() <= 0):
+        raise InputError("marks", "", "has to hold whole rounds of marks above zero")
+    entry = np.repeat(np.arange(len(marks)), np.tile(width, rounds))
+    lane = np.tile(np.array([each for name in instruments for each in lanes_of.get(name, ())], np.int64), rounds)
+    price = marks.floats()[entry]
+    inverse = fleet.tables.inverse[lane]
+    price[inverse] = 1.0 / price[inverse]
+    start = np.concatenate([[0], np.cumsum(np.tile(width, rounds))]).astype(np.int64)
+    return Ticks(start, lane, price, marks.take(entry), fleet.tables.instruments)

@@ -1,0 +1,245 @@
+"""The watch: after every tick, the exact set of pools that changed their status, at the cost of those near an edge.
+
+    watch = Watch(fleet, marks)
+    for change in watch.tick({"BTC-USDT-SWAP": Decimal("60123.4")}):
+        print(change.account, change.before, change.now)
+
+A tick that would wake too many pools (a crash) is decided by one sweep instead. The boxes are laid again when `settle`
+is called, or by themselves after so many more ticks that the sweeps have cost as much.
+"""
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+
+from crossmargin.domain.account import Account
+from crossmargin.domain.marks import Marks
+from crossmargin.fleet import watch_kernels as kernels
+from crossmargin.fleet.arrays import Codes, Ints
+from crossmargin.fleet.exact import decide
+from crossmargin.fleet.pack import Fleet, prices
+from crossmargin.fleet.screen import STATUSES, UNDECIDED, screen
+from crossmargin.fleet.shelf import Shelf
+from crossmargin.fleet.ticks import Ticks, ticks_of
+
+__all__ = ["Change", "Watch"]
+
+DEVIATION = 1e-4
+"""Standard deviation of a second where none is given: some 56 % a year. It sets the pace, it decides nothing."""
+SWEEPS_MAX = 64
+CROWD_SHARE, CROWD_LEAST = 60, 256
+OFF_CENTRE = 0.3
+NOTHING_MORE, SWEEP, EXACT = range(3)
+
+
+class Change(NamedTuple):
+    """A pool whose status is another since a tick.
+
+    Attributes:
+        tick: Which of the ticks given, from 0.
+        pool: Row in the fleet.
+        account: Name of its account.
+        before: Status before.
+        now: Status now.
+    """
+
+    tick: int
+    pool: int
+    account: str
+    before: str
+    now: str
+
+
+class Watch:
+    """Statuses of a fleet, kept exact tick by tick.
+
+    Attributes:
+        fleet: What is watched.
+        wakes: Pools evaluated so far because an edge of theirs was passed.
+        sweeps: Ticks decided by a sweep.
+        exactly: Decisions by `margin.assess`.
+    """
+
+    def __init__(self, fleet: Fleet, marks: Marks, deviations: Mapping[str, float] | None = None) -> None:
+        """Judge every pool and lay its box; `deviations` of a second by instrument, relative, only set the pace."""
+        self.fleet = fleet
+        self.wakes = self.sweeps = self.exactly = 0
+        self._marks, self._synced = marks, (ticks_of(fleet, []), 0)
+        tables = fleet.tables
+        self._tiers = kernels.Tiers(
+            tables.slope, tables.deduction, tables.low, tables.high, tables.whole, tables.shift, fleet.warn,
+            fleet.unit_error,
+        )  # fmt: skip
+        sigma = np.array([(deviations or {}).get(name, DEVIATION) for name in tables.instruments])
+        self._shelf = Shelf(fleet, screen(fleet, marks).status, prices(fleet, marks), sigma)
+        self._stale = 0
+        self._make_room()
+        self.settle()
+
+    @property
+    def state(self) -> Codes:
+        """Status of each pool now: 0 safe, 1 warning, 2 liquidation."""
+        return self._shelf.state
+
+    @property
+    def owner(self) -> Ints:
+        """Account of each pool."""
+        return self._shelf.owner
+
+    @property
+    def marks(self) -> Marks:
+        """Current marks, exact."""
+        return self._marks
+
+    def settle(self) -> None:
+        """Lay every box anew: at the start, and behind a tick that a sweep decided."""
+        shelf = self._shelf
+        shelf.clear()
+        every = np.arange(len(shelf.state))
+        kernels.lay(every, shelf.book, self._tiers, shelf.hooks, shelf.state)
+        self._stale = 0
+
+    def mismatches(self) -> int:
+        """How many statuses a full sweep, exact decisions included, would correct: none, as tests and benches show."""
+        shelf = self._shelf
+        count = kernels.sweep(shelf.book, self._tiers, shelf.hooks.price, shelf.state, self._changed, self._became)
+        pools, became = self._changed[:count].tolist(), self._became[:count].tolist()
+        unsure = [self._exactly(pool) if now == UNDECIDED else now for pool, now in zip(pools, became, strict=True)]
+        return sum(now != shelf.state[pool] for pool, now in zip(pools, unsure, strict=True))
+
+    def tick(self, marks: Mapping[str, Decimal]) -> list[Change]:
+        """Move some marks at once.
+
+        Returns:
+            Every pool whose status changed, exactly.
+
+        Raises:
+            InputError: a mark that is not above zero. Nothing is changed then.
+        """
+        return self.play(ticks_of(self.fleet, [marks]))
+
+    def nominate(self, marks: Mapping[str, Decimal]) -> list[str]:
+        """Accounts whose status the new marks change, each once, in the order of the fleet."""
+        return list(dict.fromkeys(change.account for change in self.tick(marks)))
+
+    def play(self, ticks: Ticks) -> list[Change]:
+        """Play ticks one after the other, each decided before the next."""
+        found: list[Change] = []
+        done = 0
+        while done < len(ticks):
+            if self._stale:
+                found += self._sweep(ticks, done)
+                done += 1
+                continue
+            done, rows, needed = self._advance(ticks, done)
+            unsure = rows[:, 3] == UNDECIDED
+            found += [self._change(*row) for row in rows[~unsure].tolist()]
+            if needed == SWEEP:
+                found += self._sweep(ticks, done)
+                done += 1
+            elif needed == EXACT:
+                found += self._ask(ticks, done, rows[unsure])
+        self._sync(ticks, done)
+        self._recentre()
+        return found
+
+    def change(self, account: int, to: Account) -> list[Change]:
+        """Replace an account (a fill, funding, a deposit); its new positions cost one wake.
+
+        Raises:
+            UnsupportedError, MissingDataError: as `pack`.
+            InputError: an instrument that the fleet was not packed with.
+        """
+        shelf = self._shelf
+        pools = shelf.replace(account, to)
+        found = []
+        for pool in pools:
+            now = kernels.judge(pool, shelf.book, self._tiers, shelf.hooks.price)
+            now = self._exactly(pool) if now == UNDECIDED else now
+            if now != shelf.state[pool]:
+                found.append(self._change(0, pool, int(shelf.state[pool]), now))
+            shelf.state[pool] = now
+        if len(shelf.state) != len(self._queued):
+            self._make_room()
+        kernels.lay(np.array(pools, np.int64), shelf.book, self._tiers, shelf.hooks, shelf.state)
+        return found
+
+    def _advance(self, ticks: Ticks, begin: int) -> tuple[int, "np.ndarray[tuple[int, int], np.dtype[np.int64]]", int]:
+        shelf = self._shelf
+        self._counters[0] = 0
+        done, written, needed = kernels.advance(
+            ticks.start, ticks.lane, ticks.price, begin, self._limit, shelf.book, self._tiers, shelf.hooks,
+            shelf.state, self._queued, self._woken, self._figures, self._changes, self._counters,
+        )  # fmt: skip
+        self.wakes += int(self._counters[0])
+        return done, self._changes[:written].copy(), needed
+
+    def _ask(self, ticks: Ticks, done: int, rows: Iterable[Iterable[int]]) -> list[Change]:
+        """Let the exact function decide what the last tick left open, and lay those boxes."""
+        self._sync(ticks, done)
+        found, pools = [], []
+        for tick, pool, before, _ in (list(map(int, row)) for row in rows):
+            now = self._exactly(pool)
+            if now != before:
+                found.append(self._change(tick, pool, before, now))
+            self._shelf.state[pool] = now
+            pools.append(pool)
+        shelf = self._shelf
+        kernels.lay(np.array(pools, np.int64), shelf.book, self._tiers, shelf.hooks, shelf.state)
+        return found
+
+    def _sweep(self, ticks: Ticks, done: int) -> list[Change]:
+        """Decide one tick by judging every pool."""
+        shelf, mine = self._shelf, slice(int(ticks.start[done]), int(ticks.start[done + 1]))
+        shelf.hooks.price[ticks.lane[mine]] = ticks.price[mine]
+        count = kernels.sweep(shelf.book, self._tiers, shelf.hooks.price, shelf.state, self._changed, self._became)
+        pools, became = self._changed[:count], self._became[:count].copy()
+        if np.any(became == UNDECIDED):
+            self._sync(ticks, done + 1)
+            for index in np.flatnonzero(became == UNDECIDED).tolist():
+                became[index] = self._exactly(int(pools[index]))
+        before = shelf.state[pools]
+        shelf.state[pools] = became
+        self.sweeps += 1
+        self._stale += 1
+        other = np.flatnonzero(before != became).tolist()
+        found = [self._change(done, int(pools[i]), int(before[i]), int(became[i])) for i in other]
+        if self._stale >= SWEEPS_MAX:
+            self.settle()
+        return found
+
+    def _exactly(self, pool: int) -> int:
+        self.exactly += 1
+        return decide(*self._shelf.home(pool), self._marks).status
+
+    def _change(self, tick: int, pool: int, before: int, now: int) -> Change:
+        return Change(tick, pool, self._shelf.account(pool), STATUSES[before], STATUSES[now])
+
+    def _sync(self, ticks: Ticks, done: int) -> None:
+        """Bring the exact marks up to the ticks that were played."""
+        begun = self._synced[1] if self._synced[0] is ticks else 0
+        if done > begun:
+            moved = {**self._marks.mark, **ticks.marks(begun, done)}
+            self._marks = msgspec.structs.replace(self._marks, mark=moved)
+            self._synced = (ticks, done)
+
+    def _recentre(self) -> None:
+        """Move ladders whose price has gone far from their middle."""
+        hooks = self._shelf.hooks
+        for lane in np.flatnonzero(np.abs(hooks.price / hooks.reference - 1.0) > OFF_CENTRE).tolist():
+            if not self._stale:
+                kernels.recentre(lane, hooks)
+
+    def _make_room(self) -> None:
+        """Room for what one tick may wake, and for a sweep."""
+        pools = len(self._shelf.state)
+        self._limit = max(CROWD_LEAST, pools // CROWD_SHARE)
+        self._queued = np.zeros(pools, np.bool_)
+        self._woken = np.empty(self._limit + 1, np.int64)
+        self._figures = np.empty((self._limit + 1, 3))
+        self._changes = np.empty((4 * self._limit + 4, 4), np.int64)
+        self._counters = np.zeros(1, np.int64)
+        self._changed, self._became = np.empty(pools, np.int64), np.empty(pools, np.uint8)
