@@ -31,10 +31,12 @@ from crossmargin.domain.numbers import Positive
 from crossmargin.errors import MissingDataError
 from crossmargin.margin import changes as ask
 from crossmargin.margin.liquidation_price import liquidation_price
-from crossmargin.margin.moves import frontier, market_moves, moved
+from crossmargin.margin.moved import moved
+from crossmargin.margin.moves import frontier, market_moves
 from crossmargin.margin.pool import Status
 from crossmargin.margin.position_prices import bankruptcy_price, break_even_price
-from crossmargin.margin.usd import account_figures, usd_price
+from crossmargin.margin.prices_usd import usd_price
+from crossmargin.margin.usd import account_figures
 from crossmargin.margin.withdrawal import largest_removal, largest_withdrawal
 
 PAIR_BOOK = account(10_000, long("BTC", 1, 50_000), short("ETH", 10, 3_000))

@@ -24,6 +24,7 @@ _UNIFIED = {
     "maintenanceMargin": "maintenance_margin",
     "liquidationPrice": "liquidation_price",
 }
+_NAMES = ("symbol", "instId", "coin", "instrument_name", "market")
 _ABSOLUTE = ("contracts", "notional")
 
 
@@ -61,15 +62,7 @@ def _rows(document: Any) -> list[Any] | None:  # noqa: ANN401 - any JSON
 
 @exact
 def _reported(row: Any, where: str, path: str, rulebook: Rulebook) -> Reported | None:  # noqa: ANN401 - any JSON
-    if not isinstance(row, dict):
-        raise InputError(path, where, "a position has to be an object")
-    name = row.get("symbol") or row.get("instId") or row.get("coin") or row.get("instrument_name") or row.get("market")
-    if not isinstance(name, str):
-        raise InputError(path, where, "names no instrument (symbol, instId, coin, instrument_name or market)")
-    try:
-        rulebook.instrument(name)
-    except CrossMarginError as error:
-        raise InputError(path, where, str(error)) from None
+    name = _name(row, where, path, rulebook)
     names = _UNIFIED if "/" in name else _own_names(rulebook)
     figures: dict[str, Decimal] = {}
     for theirs, ours in names.items():
@@ -80,15 +73,27 @@ def _reported(row: Any, where: str, path: str, rulebook: Rulebook) -> Reported |
             amount = number(value)
         except ValueError as error:
             raise InputError(path, f"{where}.{theirs}", str(error)) from None
-        inverted = ours.startswith("inverse:")
-        if inverted and amount:
-            amount = quotient(ONE, amount)
-        figures[ours.rpartition(":")[2]] = amount
+        inverted = ours.startswith("inverse:") and amount
+        figures[ours.rpartition(":")[2]] = quotient(ONE, amount) if inverted else amount
     side = _side(row, figures, where, path)
     for each in _ABSOLUTE:
         if each in figures:
             figures[each] = abs(figures[each])
     return Reported(instrument=name, side=side, figures=figures) if figures.get("contracts", ONE) else None
+
+
+def _name(row: Any, where: str, path: str, rulebook: Rulebook) -> str:  # noqa: ANN401 - any JSON
+    """The instrument that a row speaks of, known to the rulebook."""
+    if not isinstance(row, dict):
+        raise InputError(path, where, "a position has to be an object")
+    name = next((row[key] for key in _NAMES if row.get(key)), None)
+    if not isinstance(name, str):
+        raise InputError(path, where, f"names no instrument ({', '.join(_NAMES)})")
+    try:
+        rulebook.instrument(name)
+    except CrossMarginError as error:
+        raise InputError(path, where, str(error)) from None
+    return name
 
 
 def _own_names(rulebook: Rulebook) -> dict[str, str]:

@@ -6,6 +6,7 @@ from decimal import Decimal
 import msgspec
 
 from crossmargin.domain.arithmetic import ONE, ZERO, exact
+from crossmargin.domain.instrument import Kind
 from crossmargin.domain.marks import Marks
 from crossmargin.rulebook.model import Rulebook
 
@@ -15,6 +16,8 @@ __all__ = ["moved"]
 @exact
 def moved(marks: Marks, rulebook: Rulebook, moves: Mapping[str, Decimal]) -> Marks:
     """Prices after each coin moved by a fraction: its instruments' marks, its indices and its USD price.
+
+    Option marks stay: they do not follow the underlying in proportion.
 
     Raises:
         ValueError: a move of -1 or below leaves no price.
@@ -26,7 +29,9 @@ def moved(marks: Marks, rulebook: Rulebook, moves: Mapping[str, Decimal]) -> Mar
             raise ValueError(f"a move of {move} leaves no price of {coin}")
     prices = dict(marks.mark)
     for name, price in marks.mark.items():
-        prices[name] = price * (ONE + moves.get(rulebook.instrument(name).underlying, ZERO))
+        instrument = rulebook.instrument(name)
+        if instrument.kind != Kind.OPTION:
+            prices[name] = price * (ONE + moves.get(instrument.underlying, ZERO))
     index = {pair: price * (ONE + moves.get(pair.partition("-")[0], ZERO)) for pair, price in marks.index.items()}
     fx = {currency: price * (ONE + moves.get(currency, ZERO)) for currency, price in marks.fx.items()}
     return msgspec.structs.replace(marks, mark=prices, index=index, fx=fx)
