@@ -31,7 +31,15 @@ MEANING = {
     "uncommitted_cash": ("balance", IN_USE),
     "supports": ("balance pnl", ""),
     "supports_after_holds": ("balance pnl", HOLDS),
-    "requires": ("maintenance closing_fee", ""),
+    "requires": ("maintenance closing_fee borrow_maintenance", ""),
+    "holds": (HOLDS, ""),
+    "spot_holds": ("spot_hold", ""),
+    "borrowed": ("borrow_maintenance", ""),
+    "interest": ("interest", ""),
+    # the account as one pool: fees and losses of open orders leave the collateral (research/venues.md 2.1)
+    "adjusted_equity": ("collateral", "order_fee open_loss"),
+    "account_initial": ("position_margin order_margin netting isolated_order borrow_initial", ""),
+    "account_maintenance": ("maintenance borrow_maintenance", ""),
 }
 
 
