@@ -15,6 +15,7 @@ from crossmargin.domain.instrument import ContractType, Instrument, Kind, Option
 from crossmargin.domain.numbers import Amount, NonNegative, Positive
 from crossmargin.errors import InputError, RulebookError
 from crossmargin.rulebook.collateral import Collateral, Slice
+from crossmargin.rulebook.liquidation_rules import LiquidationRules
 from crossmargin.rulebook.model import Rulebook, Template, TierKey
 from crossmargin.rulebook.rules import Rules
 from crossmargin.rulebook.tiers import Tier, TierTable, deductions
@@ -114,6 +115,7 @@ class _File(Struct, forbid_unknown_fields=True, kw_only=True):
     retrieved: date
     ccxt: str = ""
     rules: Rules
+    liquidation: LiquidationRules = LiquidationRules()
     evidence: dict[str, str] = {}
     refusals: dict[str, str] = {}
     venue_fields: dict[str, dict[str, str]] = {}
@@ -198,6 +200,7 @@ def parse(text: str, file: str, on: date | None = None) -> Rulebook:
         retrieved=entry.retrieved,
         ccxt=entry.ccxt,
         rules=entry.rules,
+        liquidation=entry.liquidation,
         instruments={id: _instrument(file, id, each) for id, each in entry.instruments.items()},
         templates=tuple(_template(each) for each in entry.template),
         tiers={**_current_tiers(file, entry.tiers, entry.rules, on), **_loan_tiers(file, entry)},

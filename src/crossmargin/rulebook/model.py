@@ -13,6 +13,7 @@ from crossmargin.domain.account import MarginMode
 from crossmargin.domain.instrument import Instrument
 from crossmargin.errors import MissingDataError
 from crossmargin.rulebook.collateral import Collateral
+from crossmargin.rulebook.liquidation_rules import LiquidationRules
 from crossmargin.rulebook.rules import Rules
 from crossmargin.rulebook.tiers import TierTable
 
@@ -71,6 +72,7 @@ class Rulebook(Struct, frozen=True, kw_only=True, dict=True):
         source: Where they were read.
         retrieved: When they were read.
         rules: Keys and named formulas.
+        liquidation: Steps, charges and ranking of forced closes.
         instruments: Known instruments, by venue id.
         templates: Patterns of instruments listed alike.
         tiers: Tier tables by kind, family and margin mode; tables of one instrument are keyed by its id.
@@ -90,6 +92,7 @@ class Rulebook(Struct, frozen=True, kw_only=True, dict=True):
     source: str
     retrieved: date
     rules: Rules
+    liquidation: LiquidationRules = LiquidationRules()
     instruments: dict[str, Instrument] = {}
     templates: tuple[Template, ...] = ()
     tiers: dict[TierKey, TierTable] = {}

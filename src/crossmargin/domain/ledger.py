@@ -1,0 +1,90 @@
+"""Money and positions as the engine keeps them: cells, transfers between them, and what is held exactly.
+
+A cell is a name and a currency. Balances of all cells of a currency sum to zero, always:
+
+    cash/ACCOUNT          realised money of an account; of ``insurance:...`` the fund's
+    margin/POSITION       margin put aside for an isolated position
+    position/POSITION     what a position has received less what it has paid: -cost of a long, +proceeds of a short
+    clearing              the other end of a fill while its second side is being written; zero after each event
+    fees, rounding        what the venue charged; what division left over
+    outside               minus all that was ever deposited and not yet withdrawn
+    house                 what the venue itself paid when no one else could
+"""
+
+from decimal import Decimal
+
+from msgspec import Struct
+
+from crossmargin.domain.account import MarginMode, Order, Side
+from crossmargin.domain.arithmetic import ZERO
+
+__all__ = ["QUANTUM", "Held", "PositionKey", "Ticket", "Transfer"]
+
+QUANTUM = Decimal("0.00000001")
+"""The smallest amount that a transfer may move."""
+
+
+class PositionKey(Struct, frozen=True, order=True):
+    """What tells one position from another: account, instrument, side, margin mode."""
+
+    account: str
+    instrument: str
+    side: Side
+    margin_mode: MarginMode
+
+    @property
+    def cell(self) -> str:
+        """Its name inside cells: ``ann/BTC-USDT-SWAP/long/cross``."""
+        return f"{self.account}/{self.instrument}/{self.side.value}/{self.margin_mode.value}"
+
+
+class Held(Struct, frozen=True, kw_only=True):
+    """An open position; its cost and its isolated margin are cells of the ledger.
+
+    Attributes:
+        key: Whose, in what, which side, which pool.
+        contracts: Size, zero once it is closed.
+        entry_price: Average price as the venue keeps it: closing does not move it.
+        leverage: Leverage chosen for it.
+        opened: Number of the fill that opened it; breaks ties, so that names never do.
+    """
+
+    key: PositionKey
+    contracts: Decimal
+    entry_price: Decimal
+    leverage: Decimal
+    opened: int
+
+
+class Transfer(Struct, frozen=True, array_like=True):
+    """Money that moves: out of `debit`, into `credit`. The amount is above zero and a multiple of the quantum."""
+
+    debit: str
+    credit: str
+    currency: str
+    amount: Decimal
+    reason: str
+
+
+class Ticket(Struct, frozen=True, kw_only=True):
+    """An order that was accepted and is not finished.
+
+    Attributes:
+        id: The engine's id: ``o1``, ``o2`` ...
+        account: Whose.
+        client_id: The user's own id, empty when none was given.
+        order: The order itself, with what is filled so far.
+        priority: Rank in time; an amendment that loses its place gets a new one.
+        state: ``waiting`` for its trigger, ``working`` while it takes, ``resting`` in the book.
+        rises: Whether the trigger fires when the price rises to it (False: falls to it).
+        extreme: Best price, or equity, that a trailing stop has seen.
+    """
+
+    id: str
+    account: str
+    client_id: str
+    order: Order
+    priority: int
+    state: str = "working"
+    rises: bool = False
+    extreme: Decimal = ZERO

@@ -1,0 +1,107 @@
+"""Engine.submit(command) -> events: the one door."""
+
+from collections.abc import Mapping
+from decimal import localcontext
+
+from msgspec import Struct
+
+from crossmargin.domain.arithmetic import EXACT
+from crossmargin.domain.command import Command
+from crossmargin.domain.event import Event, Refused
+from crossmargin.engine.apply import apply
+from crossmargin.engine.decide import decide
+from crossmargin.engine.guards import check_shape
+from crossmargin.engine.hashing import StateHash, whole
+from crossmargin.engine.invariants import check_command, check_whole
+from crossmargin.engine.state import State
+from crossmargin.rulebook.model import Rulebook
+
+__all__ = ["Engine", "Outcome"]
+
+
+class Outcome(Struct, frozen=True):
+    """What came of one command.
+
+    Attributes:
+        sequence: Number of the command, from 1, without gaps.
+        events: What happened, in order.
+        state: Hash of the state afterwards.
+    """
+
+    sequence: int
+    events: tuple[Event, ...]
+    state: bytes
+
+    @property
+    def refused(self) -> Refused | None:
+        """The refusal, if the command was refused."""
+        first = self.events[0] if self.events else None
+        return first if isinstance(first, Refused) else None
+
+
+class Engine:
+    """A venue: one writer, no clock, no random source, no files.
+
+    Args:
+        rulebook: Rules that hold from the start.
+        rulebooks: Others that `ChangeRulebook` may name.
+    """
+
+    def __init__(self, rulebook: Rulebook, rulebooks: Mapping[str, Rulebook] | None = None) -> None:
+        """Start empty."""
+        self.state = State(rulebook, rulebooks or {})
+        self.sequence = 0
+        self._hash = StateHash()
+        self._hash.update(self.state)
+
+    def submit(self, command: Command) -> Outcome:
+        """Decide one command and apply what is decided.
+
+        Raises:
+            InputError: the command is malformed; nothing has changed.
+            BreachError: an invariant does not hold; the engine must not be used any more.
+        """
+        check_shape(command)
+        events = []
+        with localcontext(EXACT):
+            self._stamp(command)
+            for event in decide(self.state, command):
+                self.apply(event)
+                events.append(event)
+            return self._close(tuple(events))
+
+    def replay(self, command: Command, events: tuple[Event, ...]) -> Outcome:
+        """Apply recorded events without deciding again."""
+        with localcontext(EXACT):
+            self._stamp(command)
+            for event in events:
+                self.apply(event)
+            self.state.touched.clear()
+            return self._close(events)
+
+    def apply(self, event: Event) -> None:
+        """Apply one event; whoever watches an engine event by event overrides this."""
+        apply(self.state, event)
+
+    def _stamp(self, command: Command) -> None:
+        self.sequence += 1
+        self.state.time = max(self.state.time, command.time)
+
+    def _close(self, events: tuple[Event, ...]) -> Outcome:
+        check_command(self.state)
+        self._hash.update(self.state)
+        return Outcome(self.sequence, events, self._hash.digest())
+
+    def digest(self) -> bytes:
+        """Hash of the state as it is."""
+        return self._hash.digest()
+
+    def check(self) -> None:
+        """Check every invariant from scratch, the hash included.
+
+        Raises:
+            BreachError: one does not hold.
+        """
+        with localcontext(EXACT):
+            check_whole(self.state)
+            assert whole(self.state) == self.digest(), "D2: the kept hash differs from one from scratch"

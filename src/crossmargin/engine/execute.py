@@ -1,0 +1,185 @@
+"""Working an order through the book, one fill at a time, each decided on the state that the one before has left."""
+
+from collections.abc import Generator, Iterator
+from decimal import Decimal
+
+from crossmargin.domain import event as e
+from crossmargin.domain.account import MarginMode, Order, OrderSide, OrderType, PositionMode, Side, TimeInForce
+from crossmargin.domain.arithmetic import ZERO
+from crossmargin.domain.instrument import Instrument
+from crossmargin.domain.ledger import PositionKey, Ticket
+from crossmargin.engine.settle import Effect, Terms, moved, trade
+from crossmargin.engine.state import State
+
+__all__ = ["cover", "execute", "fillable", "maker_effect", "next_maker", "shrink"]
+
+
+def execute(state: State, order_id: str) -> Iterator[e.Event]:
+    """Let an order take what the book offers; the rest rests or is cancelled, as its terms say."""
+    while True:
+        ticket = state.tickets.get(order_id)
+        if ticket is None:
+            return
+        maker = yield from next_maker(state, ticket.order, ticket.account)
+        if maker is None:
+            break
+        yield from _fill(state, ticket, maker)
+    order = ticket.order
+    if order.type == OrderType.MARKET or order.time_in_force != TimeInForce.GTC:
+        yield e.OrderCancelled(order=ticket.id, account=ticket.account, why="unfilled")
+    else:
+        yield e.OrderRested(order=ticket.id)
+        yield from shrink(state, ticket.account, order.instrument)
+
+
+def next_maker(state: State, order: Order, account: str) -> Generator[e.Event, None, Ticket | None]:
+    """The next resting order to meet: those of the same owner, or too far from the mark, are cancelled on the way."""
+    book = state.books[order.instrument]
+    while True:
+        maker = book.first(order.side, order.price)
+        if maker is None:
+            return None
+        assert maker.order.price is not None
+        mark = state.marks.mark_of(order.instrument)
+        if maker.account == account:
+            yield e.OrderCancelled(order=maker.id, account=maker.account, why="self_trade")
+        elif state.rulebook.liquidation.outside_band(maker.order.price, mark):
+            if _better_than_mark(order.side, maker.order.price, mark):
+                yield e.OrderCancelled(order=maker.id, account=maker.account, why="price_outside_band")
+            else:
+                return None
+        else:
+            return maker
+
+
+def _better_than_mark(taker: OrderSide, price: Decimal, mark: Decimal) -> bool:
+    return price < mark if taker == OrderSide.BUY else price > mark
+
+
+def _fill(state: State, taker: Ticket, maker: Ticket) -> Iterator[e.Event]:
+    order = taker.order
+    instrument = state.instrument(order.instrument)
+    price = maker.order.price
+    assert price is not None
+    contracts = min(order.remaining, maker.order.remaining)
+    fill = state.counters["fills"] + 1
+    took = trade(state, terms_of(taker, instrument, instrument.taker_fee), contracts=contracts, price=price, fill=fill)
+    made = maker_effect(state, maker, contracts=contracts, price=price, fill=fill + 1)
+    both = took + made
+    yield e.Filled(
+        instrument=instrument.id,
+        price=price,
+        contracts=contracts,
+        taker=taker.id,
+        maker=maker.id,
+        taker_account=taker.account,
+        maker_account=maker.account,
+        taker_buys=order.side == OrderSide.BUY,
+        transfers=both.transfers,
+        positions=both.positions,
+    )
+    yield from cover(state, taker.account, instrument, took)
+    yield from cover(state, maker.account, instrument, made)
+    yield from shrink(state, taker.account, instrument.id)
+    yield from shrink(state, maker.account, instrument.id)
+
+
+def terms_of(ticket: Ticket, instrument: Instrument, rate: Decimal | None) -> Terms:
+    """The terms under which an order's owner trades."""
+    order = ticket.order
+    return Terms(
+        account=ticket.account,
+        instrument=instrument,
+        side=order.side,
+        margin_mode=order.margin_mode,
+        position_side=order.position_side,
+        leverage=order.leverage,
+        fee_rate=rate or ZERO,
+    )
+
+
+def maker_effect(state: State, maker: Ticket, *, contracts: Decimal, price: Decimal, fill: int) -> Effect:
+    """The resting side of a fill."""
+    instrument = state.instrument(maker.order.instrument)
+    terms = terms_of(maker, instrument, instrument.maker_fee)
+    return trade(state, terms, contracts=contracts, price=price, fill=fill)
+
+
+def cover(state: State, account: str, instrument: Instrument, effect: Effect) -> Iterator[e.Event]:
+    """What an isolated margin could not pay is paid by the fund, then by the house, and recorded either way."""
+    short = effect.uncovered
+    if not short:
+        return
+    currency, fund = instrument.settle, state.fund_of(instrument)
+    by_fund = min(short, max(ZERO, state.cash(fund, currency))) if fund in state.owners else ZERO
+    for payer, name, amount in ((f"cash/{fund}", "insurance", by_fund), ("house", "house", short - by_fund)):
+        if amount:
+            yield e.DeficitCovered(
+                account=account,
+                pool=instrument.id,
+                currency=currency,
+                amount=amount,
+                by=name,
+                transfers=moved(payer, f"cash/{account}", currency, amount, "deficit"),
+            )
+
+
+def shrink(state: State, account: str, instrument: str) -> Iterator[e.Event]:
+    """Cut the youngest reduce-only orders back to what their position still has."""
+    owner = state.owners[account]
+    lives = [each for each in owner.live() if each.order.reduce_only and each.order.instrument == instrument]
+    left: dict[PositionKey, Decimal] = {}
+    for ticket in sorted(lives, key=lambda each: each.priority):
+        order = ticket.order
+        side = Side.LONG if order.side == OrderSide.SELL else Side.SHORT
+        key = PositionKey(account, instrument, side, order.margin_mode)
+        held = owner.positions.get(key)
+        room = left.get(key, held.contracts if held is not None else ZERO)
+        stays = min(order.remaining, room)
+        left[key] = room - stays
+        if not stays:
+            yield e.OrderCancelled(order=ticket.id, account=account, why="nothing_to_reduce")
+        elif stays < order.remaining:
+            yield e.OrderShrunk(order=ticket.id, contracts=order.filled + stays)
+
+
+def fillable(state: State, ticket: Ticket) -> Iterator[tuple[Decimal, Decimal]]:
+    """Price and size of the fills that an order would get now; the last may be cut to its size.
+
+    Orders of the same owner and those outside the band would not fill; a maker's reduce-only orders fill no more than
+    its earlier fills leave of its position.
+    """
+    order = ticket.order
+    mark = state.marks.mark_of(order.instrument)
+    left, room = order.remaining, dict[tuple[str, MarginMode], Decimal]()
+    for maker in state.books[order.instrument].walk(order.side, order.price):
+        price = maker.order.price
+        assert price is not None
+        if maker.account == ticket.account:
+            continue
+        if state.rulebook.liquidation.outside_band(price, mark):
+            if _better_than_mark(order.side, price, mark):
+                continue
+            return
+        size = min(left, _maker_size(state, maker, room))
+        if size:
+            yield price, size
+            left -= size
+        if not left:
+            return
+
+
+def _maker_size(state: State, maker: Ticket, room: dict[tuple[str, MarginMode], Decimal]) -> Decimal:
+    """What a maker can fill, keeping count of the position that its earlier orders would have left."""
+    order = maker.order
+    side = Side.LONG if order.side == OrderSide.SELL else Side.SHORT
+    key = (maker.account, order.margin_mode)
+    if key not in room:
+        held = state.held(PositionKey(maker.account, order.instrument, side, order.margin_mode))
+        room[key] = held.contracts if held is not None else ZERO
+    hedged = state.owners[maker.account].position_mode == PositionMode.HEDGE
+    closes = not hedged or order.position_side == side
+    size = min(order.remaining, room[key]) if order.reduce_only else order.remaining
+    if closes:
+        room[key] = max(ZERO, room[key] - size)
+    return size

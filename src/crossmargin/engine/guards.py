@@ -1,0 +1,141 @@
+"""Guards: the questions that a command must answer before anything happens, in the order of `RejectReason`."""
+
+import re
+from decimal import Decimal
+
+from crossmargin.domain import command as c
+from crossmargin.domain.account import OrderType, Side, TimeInForce
+from crossmargin.domain.arithmetic import ZERO
+from crossmargin.domain.instrument import Instrument, Kind
+from crossmargin.domain.ledger import QUANTUM
+from crossmargin.domain.refusal import Refusal, RejectReason
+from crossmargin.engine.state import State
+from crossmargin.errors import InputError
+from crossmargin.margin.admission import refuse
+from crossmargin.matching.triggers import WAITING
+
+__all__ = ["check_shape", "incomplete", "known", "listable", "price_problem", "reducible", "tradable", "waits"]
+
+_NAME = re.compile(r"[A-Za-z0-9_.\-]{1,64}")
+_WHOLE_DIGITS_MAX = 18
+_PLACES_MAX = 12
+_SIZES = ("amount", "contracts", "price", "leverage", "trigger_price", "last", "open_interest_max")
+_NAMES = ("account", "to", "client_id", "reference")
+_TRADED = (Kind.PERPETUAL, Kind.FUTURE)
+
+
+def check_shape(command: c.Command) -> None:
+    """Refuse what no command can be; such a command never enters the journal.
+
+    Raises:
+        InputError: a size or price that is not a finite number above zero with at most 18 digits before and 12 after
+            the point, an amount that is no multiple of the quantum, or a name of other characters than letters,
+            digits, dot, dash and underscore.
+    """
+    kind = command.__class__.__name__
+    for field in _SIZES:
+        value = getattr(command, field, None)
+        if value is not None:
+            _size(kind, field, value)
+    rate = getattr(command, "rate", None)
+    if rate is not None and not (isinstance(rate, Decimal) and rate.is_finite() and abs(rate) < 1):
+        raise InputError(kind, "rate", f"{rate} is no rate between -1 and 1")
+    amount = getattr(command, "amount", None)
+    if amount is not None and amount % QUANTUM:
+        raise InputError(kind, "amount", f"{amount} is no multiple of {QUANTUM}")
+    for field in _NAMES:
+        name = getattr(command, field, None)
+        if name and not _NAME.fullmatch(name):
+            raise InputError(kind, field, f"{name[:40]!r}: letters, digits, dot, dash and underscore, at most 64")
+
+
+def _size(kind: str, field: str, value: object) -> None:
+    if not isinstance(value, Decimal) or not value.is_finite() or value <= 0:
+        raise InputError(kind, field, f"{value} is not a number above zero")
+    exponent = value.as_tuple().exponent
+    if value.adjusted() >= _WHOLE_DIGITS_MAX or (isinstance(exponent, int) and -exponent > _PLACES_MAX):
+        raise InputError(kind, field, f"{value} has more than 18 digits before or 12 after the point")
+
+
+def known(state: State, account: str) -> Refusal | None:
+    """The account exists."""
+    owner = state.owners.get(account)
+    if owner is None or owner.internal:
+        return refuse(state.rulebook, RejectReason.UNKNOWN_ACCOUNT, note=account)
+    return None
+
+
+def tradable(state: State, instrument: str) -> Refusal | None:
+    """The instrument is listed."""
+    if instrument not in state.listings:
+        return refuse(state.rulebook, RejectReason.UNKNOWN_INSTRUMENT, note=instrument)
+    return None
+
+
+def listable(instrument: Instrument) -> str:
+    """Why an instrument cannot be traded here; empty when it can."""
+    if instrument.kind not in _TRADED:
+        return f"{instrument.kind.value} is not traded here: perpetuals and futures are"
+    if instrument.taker_fee is None or instrument.maker_fee is None:
+        return "its fees are not known"
+    return ""
+
+
+def incomplete(order: c.PlaceOrder) -> str:
+    """What an order of its type lacks, or has too much of; empty when it is complete."""
+    checks = {
+        OrderType.LIMIT: order.price is not None,
+        OrderType.POST_ONLY: order.price is not None and order.time_in_force == TimeInForce.GTC,
+        OrderType.MARKET: order.price is None,
+        OrderType.TRIGGER: order.trigger_price is not None,
+        OrderType.STOP_LOSS: order.trigger_price is not None,
+        OrderType.TAKE_PROFIT: order.trigger_price is not None,
+        OrderType.OCO: order.stop_loss is not None and order.take_profit is not None,
+        OrderType.TRAILING: order.trailing is not None
+        and (order.trailing.percent is None) is not (order.trailing.distance is None)
+        and order.trailing.on in ("last", "mark", "equity"),
+    }
+    if not checks[order.type]:
+        return f"a {order.type.value.replace('_', ' ')} order lacks its price, trigger or distance"
+    return ""
+
+
+def price_problem(state: State, instrument: Instrument, price: Decimal | None, *, waits: bool) -> Refusal | None:
+    """A limit price is on the tick, and near enough to the mark unless the order waits."""
+    if price is None:
+        return None
+    tick = instrument.tick_size
+    if tick is not None and price % tick:
+        return refuse(state.rulebook, RejectReason.PRICE_OFF_TICK, needs=tick, has=price, unit=instrument.quote)
+    mark = state.marks.mark_of(instrument.id)
+    if not waits and state.rulebook.liquidation.outside_band(price, mark):
+        return refuse(
+            state.rulebook,
+            RejectReason.PRICE_OUTSIDE_BAND,
+            needs=price,
+            has=mark,
+            unit=instrument.quote,
+            note="price and mark",
+        )
+    return None
+
+
+def reducible(state: State, order: c.PlaceOrder) -> Decimal:
+    """What a new reduce-only order may still close: the position less what such orders cover already."""
+    side = Side.LONG if order.side.sign < 0 else Side.SHORT
+    owner = state.owners[order.account]
+    held = ZERO
+    for key, each in owner.positions.items():
+        if (key.instrument, key.margin_mode, key.side) == (order.instrument, order.margin_mode, side):
+            held = each.contracts
+    for ticket in owner.live():
+        live = ticket.order
+        same = (live.instrument, live.margin_mode, live.side) == (order.instrument, order.margin_mode, order.side)
+        if live.reduce_only and same:
+            held -= live.remaining
+    return max(ZERO, held)
+
+
+def waits(kind: OrderType) -> bool:
+    """Whether orders of a type wait for a trigger."""
+    return kind in WAITING

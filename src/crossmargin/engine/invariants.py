@@ -1,0 +1,146 @@
+"""What must hold: after every command for the cells that it touched, and for the whole state when asked.
+
+These are assertions about our own code: a breach is a bug, stops the engine, and is never a refusal. The names in
+brackets are those of the table in docs/engine.md.
+"""
+
+from decimal import Decimal
+
+from crossmargin.domain.account import OrderSide, PositionMode, Side
+from crossmargin.domain.arithmetic import ZERO
+from crossmargin.domain.ledger import QUANTUM
+from crossmargin.engine.state import State
+from crossmargin.margin.assess import assess
+
+__all__ = ["BreachError", "check_command", "check_whole"]
+
+
+class BreachError(AssertionError):
+    """An invariant does not hold: its id and the figures."""
+
+    def __init__(self, id: str, figures: str) -> None:
+        """Name the invariant first."""
+        super().__init__(f"{id}: {figures}")
+        self.id = id
+
+
+def check_command(state: State) -> None:
+    """Check the cells that one command touched, then forget which they were.
+
+    L1: what it moved sums to zero in each currency. L5: the rounding cell never falls below zero. L6: amounts are
+    multiples of the quantum. Clearing is empty. D6: no isolated margin is below zero.
+    """
+    sums: dict[str, Decimal] = {}
+    for (currency, name), old in state.before.items():
+        new = state.cell(name, currency)
+        sums[currency] = sums.get(currency, ZERO) + new - old
+        kind = name.partition("/")[0]
+        if new % QUANTUM:
+            raise BreachError("L6", f"{name} holds {new} {currency}")
+        if kind == "clearing" and new:
+            raise BreachError("L1", f"clearing holds {new} {currency} between commands")
+        if kind in ("rounding", "margin") and new < 0:
+            raise BreachError("L5" if kind == "rounding" else "R8", f"{name} holds {new} {currency}")
+    for currency, total in sums.items():
+        if total:
+            raise BreachError("L1", f"{total} {currency} came from nowhere")
+    state.before.clear()
+
+
+def check_whole(state: State) -> None:
+    """Check everything from scratch: money, positions, books, orders, cached figures."""
+    _money(state)
+    _positions(state)
+    _books(state)
+    _reduce_only(state)
+    _cached(state)
+
+
+def _money(state: State) -> None:
+    """L2: all cells of a currency sum to zero. A position's cell lives and dies with the position."""
+    open_cells = {f"position/{key.cell}" for owner in state.owners.values() for key in owner.positions}
+    margins = {name.replace("position/", "margin/", 1) for name in open_cells}
+    for currency, cells in state.cells.items():
+        total = sum(cells.values(), ZERO)
+        if total:
+            raise BreachError("L2", f"{total} {currency} over all cells")
+        for name in cells:
+            kind = name.partition("/")[0]
+            if (kind == "position" and name not in open_cells) or (kind == "margin" and name not in margins):
+                raise BreachError("L8", f"{name} outlives its position")
+
+
+def _positions(state: State) -> None:
+    """M1: longs and shorts of each instrument cancel out. M2: open interest is what the longs hold."""
+    sums: dict[str, Decimal] = {}
+    longs: dict[str, Decimal] = {}
+    for owner in state.owners.values():
+        for key, held in owner.positions.items():
+            if held.contracts <= 0:
+                raise BreachError("M1", f"{key.cell} holds {held.contracts}")
+            sums[key.instrument] = sums.get(key.instrument, ZERO) + key.side.sign * held.contracts
+            if key.side == Side.LONG:
+                longs[key.instrument] = longs.get(key.instrument, ZERO) + held.contracts
+    for instrument, total in sums.items():
+        if total:
+            raise BreachError("M1", f"{instrument}: longs less shorts are {total}")
+        if state.open_interest.get(instrument, ZERO) != longs.get(instrument, ZERO):
+            raise BreachError("M2", f"{instrument}: open interest is {state.open_interest.get(instrument)}")
+
+
+def _books(state: State) -> None:
+    """M4: no crossed book. M6: sizes add up. M10: the book is the fold of resting orders."""
+    for name, book in state.books.items():
+        bid, ask = book.best(OrderSide.BUY), book.best(OrderSide.SELL)
+        if bid is not None and ask is not None and bid >= ask:
+            raise BreachError("M4", f"{name}: bid {bid}, ask {ask}")
+        for side in OrderSide:
+            resting: dict[Decimal, Decimal] = {}
+            for ticket in state.tickets.values():
+                order = ticket.order
+                if (order.instrument, order.side, ticket.state) == (name, side, "resting"):
+                    assert order.price is not None
+                    resting[order.price] = resting.get(order.price, ZERO) + order.remaining
+                    if order.remaining <= 0:
+                        raise BreachError("M6", f"{ticket.id} rests with {order.remaining}")
+            if dict(book.depth(side)) != resting:
+                raise BreachError("M10", f"{name}: the book's {side} side differs from its orders")
+
+
+def _reduce_only(state: State) -> None:
+    """M11: live reduce-only orders together never exceed the position that they reduce."""
+    for owner in state.owners.values():
+        sums: dict[tuple[str, str, Side], Decimal] = {}
+        for ticket in owner.live():
+            order = ticket.order
+            if order.reduce_only:
+                side = Side.LONG if order.side == OrderSide.SELL else Side.SHORT
+                key = (order.instrument, order.margin_mode.value, side)
+                sums[key] = sums.get(key, ZERO) + order.remaining
+        for key, total in sums.items():
+            held = sum(
+                (
+                    each.contracts
+                    for each in owner.positions.values()
+                    if (each.key.instrument, each.key.margin_mode.value, each.key.side) == key
+                ),
+                ZERO,
+            )
+            if total > held:
+                raise BreachError("M11", f"{owner.id}: reduce-only {total} over {held} in {key[0]}")
+        if owner.position_mode == PositionMode.ONE_WAY:
+            _one_way(owner.id, [(each.instrument, each.margin_mode.value) for each in owner.positions])
+
+
+def _one_way(account: str, held: list[tuple[str, str]]) -> None:
+    if len(set(held)) != len(held):
+        raise BreachError("M1", f"{account} holds both sides in one-way mode")
+
+
+def _cached(state: State) -> None:
+    """R4: a kept assessment says what one from scratch says."""
+    for owner in state.owners.values():
+        if owner.assessed is not None:
+            fresh = assess(state.account(owner.id), state.marks, state.rulebook)
+            if fresh.currencies != owner.assessed.currencies or fresh.positions != owner.assessed.positions:
+                raise BreachError("R4", f"{owner.id}: a kept assessment is stale")

@@ -1,0 +1,55 @@
+"""One account inside the engine: settings, positions, orders, and the frozen account that the rules look at."""
+
+from decimal import Decimal
+
+from crossmargin.domain.account import MarginMode, OrderState, PositionMode
+from crossmargin.domain.ledger import Held, PositionKey, Ticket
+from crossmargin.margin.assess import Assessment
+
+__all__ = ["Owner"]
+
+
+class Owner:
+    """Mutable cells of one account; changed by `apply` alone.
+
+    Attributes:
+        id: Name.
+        number: Rank of opening, which breaks ties; a name never does.
+        position_mode: One-way or hedge.
+        timer: When the dead man's timer fires; 0 never.
+        currencies: Currencies in which it has, or had, money.
+        positions: Open positions.
+        orders: Unfinished orders.
+        leverage: Leverage chosen by instrument and margin mode.
+        clients: Digest and engine id of each order accepted under a client id.
+        warned: Pools that were warned and not yet lifted.
+        assessed: The assessment that still holds; None once anything that it rests on has changed.
+    """
+
+    __slots__ = (
+        "assessed", "clients", "currencies", "id", "leverage", "number", "orders", "position_mode", "positions",
+        "timer", "warned",
+    )  # fmt: skip
+
+    def __init__(self, name: str, number: int) -> None:
+        """Open an account."""
+        self.id = name
+        self.number = number
+        self.position_mode = PositionMode.ONE_WAY
+        self.timer = 0
+        self.currencies: dict[str, None] = {}
+        self.positions: dict[PositionKey, Held] = {}
+        self.orders: dict[str, Ticket] = {}
+        self.leverage: dict[tuple[str, MarginMode], Decimal] = {}
+        self.clients: dict[str, tuple[str, str]] = {}
+        self.warned: dict[str, None] = {}
+        self.assessed: Assessment | None = None
+
+    @property
+    def internal(self) -> bool:
+        """Whether it is an insurance fund, which places no orders."""
+        return self.id.startswith("insurance:")
+
+    def live(self) -> list[Ticket]:
+        """Orders that are in the book or at work; waiting ones hold no margin."""
+        return [each for each in self.orders.values() if each.order.state == OrderState.LIVE and each.order.resting]

@@ -1,0 +1,57 @@
+"""python -m crossmargin.engine.simulate: run seeds until the time is over, and say what they reached.
+
+The one place below the engine that looks at a clock: to know when to stop. No seed's result depends on it.
+"""
+
+import argparse
+import sys
+import time
+from collections import Counter
+
+from crossmargin.engine.simulate.run import Report, run_seed
+from crossmargin.engine.simulate.watch import BRANCHES
+
+__all__ = ["main"]
+
+_ENOUGH_SEEDS = 100
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; 0 when nothing broke and, from 100 seeds on, every rare branch fired."""
+    asked = _parser().parse_args(arguments)
+    end = time.monotonic() + asked.seconds
+    counts: Counter[str] = Counter()
+    seeds, commands, events, broken = 0, 0, 0, list[Report]()
+    while (seeds < asked.seeds) if asked.seeds else (time.monotonic() < end):
+        report = run_seed(asked.seed + seeds, asked.commands)
+        seeds, commands, events = seeds + 1, commands + report.commands, events + report.events
+        counts.update(report.counts)
+        if report.breach:
+            broken.append(report)
+            _say(f"seed {report.seed}: {report.breach}")
+    for name in BRANCHES:
+        _say(f"{counts[name]:>9}  {name}")
+    never = [name for name in BRANCHES if not counts[name]]
+    _say(
+        f"seeds {asked.seed} to {asked.seed + seeds - 1}: {commands} commands, {events} events, "
+        f"{len(broken)} breaches, {len(never)} branches never fired"
+    )
+    return 1 if broken or (never and seeds >= _ENOUGH_SEEDS) else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="dev.py sim", description="Run the seeded random venue.")
+    parser.add_argument("--seed", type=int, default=1, help="first seed (1)")
+    parser.add_argument("--seconds", type=int, default=60, help="start no further seed after so long (60)")
+    parser.add_argument("--seeds", type=int, default=0, help="run exactly so many seeds instead")
+    parser.add_argument("--commands", type=int, default=1500, help="commands a seed (1500)")
+    return parser
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,235 @@
+"""The state: everything that the engine knows, changed only by `crossmargin.engine.apply`.
+
+Each fact is an entity with a key; every change is noted in `dirty`, from which the hash and snapshots are made. What
+is not an entity (books, holders, open interest, cached assessments) follows from entities.
+"""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from crossmargin.domain.account import Account, MarginMode, Position, Side
+from crossmargin.domain.arithmetic import ZERO
+from crossmargin.domain.instrument import Instrument
+from crossmargin.domain.ledger import Held, PositionKey, Ticket, Transfer
+from crossmargin.domain.marks import Marks
+from crossmargin.engine.owner import Owner
+from crossmargin.errors import MissingDataError
+from crossmargin.margin.assess import Assessment, assess
+from crossmargin.matching.book import Book
+from crossmargin.rulebook.model import Rulebook
+
+__all__ = ["EntityKey", "State"]
+
+EntityKey = tuple[str, ...]
+
+
+class State:
+    """All cells of the engine. Reading methods are free to anyone; writing ones belong to `apply`."""
+
+    def __init__(self, rulebook: Rulebook, rulebooks: Mapping[str, Rulebook]) -> None:
+        """Start an empty venue under a rulebook; `rulebooks` are those that a command may change to."""
+        self.rulebook = rulebook
+        self.rulebooks = dict(rulebooks)
+        self.rulebook_name = ""
+        self.time = 0
+        self.listings: dict[str, tuple[Instrument, Decimal | None]] = {}
+        self.marks = Marks(mark={}, index={}, last={}, fx={})
+        self.price_states: dict[str, str] = {}
+        self.stopped: dict[str, None] = {}
+        self.cells: dict[str, dict[str, Decimal]] = {}
+        self.owners: dict[str, Owner] = {}
+        self.tickets: dict[str, Ticket] = {}
+        self.books: dict[str, Book] = {}
+        self.waiting: dict[str, dict[str, None]] = {}
+        self.holders: dict[str, dict[str, int]] = {}
+        self.open_interest: dict[str, Decimal] = {}
+        self.references: dict[str, str] = {}
+        self.periods: dict[str, int] = {}
+        self.counters: dict[str, int] = {"orders": 0, "priorities": 0, "fills": 0, "accounts": 0}
+        self.touched: dict[str, None] = {}
+        self.dirty: dict[EntityKey, Any] = {}
+        self.before: dict[tuple[str, str], Decimal] = {}
+        self.dirty.update({("counter", name): 0 for name in self.counters})
+        self.dirty["rulebook",] = self.rulebook_name
+
+    # ------------------------------------------------------------------ reading
+
+    def cell(self, name: str, currency: str) -> Decimal:
+        """Balance of a cell."""
+        cells = self.cells.get(currency)
+        return ZERO if cells is None else cells.get(name, ZERO)
+
+    def cash(self, account: str, currency: str) -> Decimal:
+        """Realised money of an account."""
+        return self.cell(f"cash/{account}", currency)
+
+    def instrument(self, name: str) -> Instrument:
+        """A listed instrument.
+
+        Raises:
+            MissingDataError: it is not listed.
+        """
+        found = self.listings.get(name)
+        if found is None:
+            raise MissingDataError(f'"{name}" is not listed for trading')
+        return found[0]
+
+    def account(self, name: str) -> Account:
+        """The account as the rules see it: frozen, with exact balances and margins."""
+        owner = self.owners[name]
+        return Account(
+            balances={currency: self.cash(name, currency) for currency in owner.currencies},
+            positions=tuple(self.position(held) for held in owner.positions.values()),
+            orders=tuple(each.order for each in owner.live()),
+            position_mode=owner.position_mode,
+        )
+
+    def position(self, held: Held) -> Position:
+        """One position as the rules see it."""
+        key = held.key
+        margin = None
+        if key.margin_mode == MarginMode.ISOLATED:
+            margin = self.cell(f"margin/{key.cell}", self.instrument(key.instrument).settle)
+        return Position(
+            instrument=key.instrument,
+            side=key.side,
+            margin_mode=key.margin_mode,
+            contracts=held.contracts,
+            entry_price=held.entry_price,
+            leverage=held.leverage,
+            margin=margin,
+        )
+
+    def assessment(self, name: str) -> Assessment:
+        """Every margin figure of an account, computed again only when something that it rests on has changed."""
+        owner = self.owners[name]
+        if owner.assessed is None:
+            owner.assessed = assess(self.account(name), self.marks, self.rulebook)
+        return owner.assessed
+
+    def healthy(self, instrument: str) -> bool:
+        """Whether the instrument has a mark that can be trusted."""
+        return instrument in self.marks.mark and self.price_states.get(instrument, "healthy") == "healthy"
+
+    def held(self, key: PositionKey) -> Held | None:
+        """An open position."""
+        owner = self.owners.get(key.account)
+        return None if owner is None else owner.positions.get(key)
+
+    def fund_of(self, instrument: Instrument) -> str:
+        """Account of the insurance fund that stands behind an instrument."""
+        scope = instrument.settle
+        if self.rulebook.liquidation.insurance_scope == "family":
+            scope = instrument.family or instrument.id
+        return f"insurance:{scope}"
+
+    def leverage(self, account: str, instrument: str, mode: MarginMode) -> Decimal:
+        """Leverage chosen, else the rulebook's default."""
+        chosen = self.owners[account].leverage.get((instrument, mode))
+        return chosen if chosen is not None else Decimal(self.rulebook.rules.default_leverage)
+
+    # ------------------------------------------------------------------ writing
+
+    def touch(self, account: str) -> None:
+        """An account has changed: what was computed of it is void."""
+        owner = self.owners.get(account)
+        if owner is not None:
+            owner.assessed = None
+            self.touched[account] = None
+
+    def post(self, transfers: tuple[Transfer, ...]) -> None:
+        """Move money: the only way in which a cell changes."""
+        for each in transfers:
+            self._add(each.debit, each.currency, -each.amount)
+            self._add(each.credit, each.currency, each.amount)
+
+    def _add(self, name: str, currency: str, amount: Decimal) -> None:
+        cells = self.cells.setdefault(currency, {})
+        old = cells.get(name, ZERO)
+        self.before.setdefault((currency, name), old)
+        new = old + amount
+        if new:
+            cells[name] = new
+        else:
+            cells.pop(name, None)
+        self.dirty["cell", currency, name] = new or None
+        kind, _, rest = name.partition("/")
+        if kind == "cash":
+            owner = self.owners.get(rest)
+            if owner is not None:
+                owner.currencies[currency] = None
+                self.touch(rest)
+        elif rest:
+            self.touch(rest.partition("/")[0])
+
+    def put_position(self, held: Held) -> None:
+        """Open, change or (at size zero) remove a position."""
+        key = held.key
+        positions = self.owners[key.account].positions
+        old = positions.get(key)
+        if old is None:
+            self._hold(key.instrument, key.account, 1)
+        if held.contracts:
+            positions[key] = held
+        else:
+            positions.pop(key, None)
+            self._hold(key.instrument, key.account, -1)
+        self.dirty["position", key.cell] = held if held.contracts else None
+        if key.side == Side.LONG:
+            grown = held.contracts - (old.contracts if old is not None else ZERO)
+            self.open_interest[key.instrument] = self.open_interest.get(key.instrument, ZERO) + grown
+        self.touch(key.account)
+
+    def put_ticket(self, ticket: Ticket) -> None:
+        """Add or change an unfinished order; the book follows."""
+        old = self.tickets.get(ticket.id)
+        instrument = ticket.order.instrument
+        if old is None:
+            self._hold(instrument, ticket.account, 1)
+        same_place = old is not None and (old.state, old.order.price, old.priority) == (
+            ticket.state, ticket.order.price, ticket.priority,
+        )  # fmt: skip
+        if same_place and ticket.state == "resting":
+            self.books[instrument].replace(ticket)
+        elif not same_place:
+            self._leave(old)
+            if ticket.state == "resting":
+                self.books[instrument].add(ticket)
+            elif ticket.state == "waiting":
+                self.waiting.setdefault(instrument, {})[ticket.id] = None
+        self.tickets[ticket.id] = ticket
+        self.owners[ticket.account].orders[ticket.id] = ticket
+        self.dirty["order", ticket.id] = ticket
+        self.touch(ticket.account)
+
+    def drop_ticket(self, order: str) -> None:
+        """Remove a finished order."""
+        ticket = self.tickets.pop(order)
+        self._leave(ticket)
+        del self.owners[ticket.account].orders[order]
+        self._hold(ticket.order.instrument, ticket.account, -1)
+        self.dirty["order", order] = None
+        self.touch(ticket.account)
+
+    def count(self, counter: str, value: int) -> None:
+        """Set a counter."""
+        self.counters[counter] = value
+        self.dirty["counter", counter] = value
+
+    def _leave(self, ticket: Ticket | None) -> None:
+        if ticket is None:
+            return
+        if ticket.state == "resting":
+            self.books[ticket.order.instrument].remove(ticket)
+        elif ticket.state == "waiting":
+            del self.waiting[ticket.order.instrument][ticket.id]
+
+    def _hold(self, instrument: str, account: str, change: int) -> None:
+        """Count positions and orders of an account in an instrument: the accounts that its mark can touch."""
+        holders = self.holders.setdefault(instrument, {})
+        count = holders.get(account, 0) + change
+        if count:
+            holders[account] = count
+        else:
+            del holders[account]
