@@ -134,7 +134,7 @@ def test_a_missing_mark_names_the_file(crossmargin: Callable[..., Run], tmp_path
     assert found.err == f'crossmargin: {book}: marks."BTC-USDT-SWAP": no mark price given: add it under [marks]\n'
 
 
-@pytest.mark.parametrize("verb", ["assess", "modes", "liq", "what-if", "explain", "replay", "venues", "demo"])
+@pytest.mark.parametrize("verb", ["assess", "modes", "liq", "what-if", "explain", "replay", "fleet", "venues", "demo"])
 def test_help_has_an_example(crossmargin: Callable[..., Run], verb: str) -> None:
     """Each verb's help ends in something to type."""
     found = crossmargin(verb, "--help")

@@ -22,6 +22,7 @@ _VERBS = {
     "compare": ("compare", "One book under the rules of every venue."),
     "reconcile": ("reconcile", "Our figures beside those that the venue reported."),
     "replay": ("replay", "An account through recorded or generated prices."),
+    "fleet": ("fleet", "Many accounts at once: screen, watch, stress."),
     "venues": ("venues", "Rulebooks, their sources and how sure each rule is."),
     "demo": ("demo", "Two fates of one book: cross and isolated through two crashes."),
 }

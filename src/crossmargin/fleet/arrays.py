@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["UNIT", "Amounts", "Bools", "Decimals", "Floats", "Ints", "Scaled"]
+__all__ = ["UNIT", "Amounts", "Bools", "Decimals", "Floats", "Ints", "Scaled", "joined_amounts"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -89,3 +89,11 @@ class Decimals:
 
     def __len__(self) -> int:
         return len(self.values)
+
+
+def joined_amounts(columns: Sequence[Amounts]) -> Amounts:
+    """Columns one after the other: whole numbers where all have the same places, else one Decimal each."""
+    scaled = [each for each in columns if isinstance(each, Scaled)]
+    if len(scaled) == len(columns) and len({each.places for each in scaled}) == 1:
+        return Scaled(np.concatenate([each.units for each in scaled]), scaled[0].places)
+    return Decimals([each.decimal(index) for each in columns for index in range(len(each))])

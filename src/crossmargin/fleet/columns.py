@@ -13,10 +13,10 @@ import numpy as np
 from crossmargin.domain.account import Account, MarginMode, OrderState, Position, PositionMode, Side
 from crossmargin.domain.instrument import Kind
 from crossmargin.errors import InputError, UnsupportedError
-from crossmargin.fleet.arrays import Amounts, Bools, Codes, Decimals, Ints
+from crossmargin.fleet.arrays import Amounts, Bools, Codes, Decimals, Ints, joined_amounts
 from crossmargin.rulebook.model import Rulebook
 
-__all__ = ["Columns", "columns_of"]
+__all__ = ["Columns", "columns_of", "joined"]
 
 _SWAPS = (Kind.PERPETUAL, Kind.FUTURE)
 
@@ -184,3 +184,43 @@ def _starts(lengths: Iterable[int]) -> Ints:
 
 def _code(known: dict[str, int], name: str) -> int:
     return known.setdefault(name, len(known))
+
+
+def joined(parts: Sequence[Columns]) -> Columns:
+    """Parts of one fleet as one; an account stands wholly in one part.
+
+    Raises:
+        InputError: an account stands in two parts.
+    """
+    if len(parts) == 1:
+        return parts[0]
+    ids = [str(name) for part in parts for name in part.ids]
+    if len(set(ids)) != len(ids):
+        raise InputError("columns", "ids", "an account stands in two parts")
+    currency, currencies = _recoded([each.currencies for each in parts], [each.balance_currency for each in parts])
+    instrument, instruments = _recoded([each.instruments for each in parts], [each.instrument for each in parts])
+    return Columns(
+        ids=ids,
+        currencies=currencies,
+        instruments=instruments,
+        balance_start=_starts(length for each in parts for length in np.diff(each.balance_start).tolist()),
+        balance_currency=currency,
+        balance=joined_amounts([each.balance for each in parts]),
+        start=_starts(length for each in parts for length in np.diff(each.start).tolist()),
+        instrument=instrument,
+        side=np.concatenate([each.side for each in parts]),
+        isolated=np.concatenate([each.isolated for each in parts]),
+        contracts=joined_amounts([each.contracts for each in parts]),
+        entry_price=joined_amounts([each.entry_price for each in parts]),
+        leverage=joined_amounts([each.leverage for each in parts]),
+        margin=joined_amounts([each.margin for each in parts]),
+        margin_given=np.concatenate([each.margin_given for each in parts]),
+        hedge=np.concatenate([each.hedge for each in parts]),
+    )
+
+
+def _recoded(names: Sequence[tuple[str, ...]], codes: Sequence[Ints]) -> tuple[Ints, tuple[str, ...]]:
+    """Codes of several parts under one list of names."""
+    known: dict[str, int] = {}
+    tables = [np.array([_code(known, name) for name in each] or [0], np.int64) for each in names]
+    return np.concatenate([table[each] for table, each in zip(tables, codes, strict=True)]), tuple(known)

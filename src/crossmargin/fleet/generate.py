@@ -21,7 +21,7 @@ from crossmargin.fleet.screen import screen
 from crossmargin.rulebook.model import Rulebook
 from crossmargin.rulebook.tiers import Tier, TierTable, deductions
 
-__all__ = ["generate", "made_up_market", "made_up_marks"]
+__all__ = ["generate", "made_up_market", "made_up_marks", "with_tiers"]
 
 CONTRACT_PLACES, PRICE_PLACES, CASH_PLACES = 6, 8, 8
 USUAL = {"BTC": 60_000.0, "ETH": 3_000.0}
@@ -39,6 +39,20 @@ def made_up_marks(rulebook: Rulebook, names: Sequence[str], seed: int = 7) -> Ma
         drawn = USUAL.get(coin) or float(np.exp(random.uniform(np.log(0.01), np.log(500.0))))
         coins.setdefault(coin, Decimal(f"{drawn:.{DIGITS}g}"))
     return Marks(mark={name: EXACT.plus(coins[rulebook.instrument(name).base]) for name in names})
+
+
+def with_tiers(rulebook: Rulebook) -> list[str]:
+    """Swaps of a venue whose tiers its rulebook has; of patterns, the usual coins."""
+    listed = [each for each in rulebook.instruments.values() if each.kind == Kind.PERPETUAL]
+    if not listed:
+        names = [f"{coin}/USDT:USDT" for coin in (*USUAL, "SOL", "XRP", "DOGE")]
+        listed = [rulebook.instrument(name) for name in names]
+    return [each.id for each in listed if _has_tiers(rulebook, each)]
+
+
+def _has_tiers(rulebook: Rulebook, instrument: Instrument) -> bool:
+    keys = [("perpetual", name, MarginMode.CROSS) for name in (instrument.id, instrument.family, "*")]
+    return any(key in rulebook.tiers for key in keys)
 
 
 def made_up_market(rulebook: Rulebook, count: int, *, brackets: int = 8, seed: int = 7) -> Rulebook:

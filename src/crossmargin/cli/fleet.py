@@ -1,0 +1,273 @@
+"""`crossmargin fleet`: many accounts at once. Each verb loads NumPy, numba and Polars only when it runs."""
+
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from crossmargin.cli import screen
+from crossmargin.cli.fleet_stress import stress_command
+from crossmargin.cli.options import json_option
+from crossmargin.errors import InputError, UnsupportedError
+
+if TYPE_CHECKING:
+    from crossmargin.fleet.watch import Change, Watch
+
+__all__ = ["command"]
+
+STATUSES = ("safe", "warning", "liquidation")
+SHOWN = 20
+
+
+@click.group("fleet")
+def command() -> None:
+    """Many accounts at once: who is warned or liquidated, tick by tick, and what a shock would do.
+
+    A fleet is a folder of Parquet files, docs/fleet.md. Needs the extra: pip install 'crossmargin[fleet]'
+
+    Example: crossmargin fleet generate desk --accounts 10000
+    """
+    missing = [name for name in ("numpy", "numba", "polars") if find_spec(name) is None]
+    if missing:
+        raise UnsupportedError(f"fleet needs {', '.join(missing)}: pip install 'crossmargin[fleet]'")
+
+
+command.add_command(stress_command)
+
+
+@command.command("generate")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--venue", default="binance", show_default=True, help="Whose rules and instruments.")
+@click.option("--accounts", default=10_000, show_default=True, help="How many accounts.")
+@click.option("--positions", default=5, show_default=True, help="Positions of each.")
+@click.option("--leverage", default=3.0, show_default=True, help="Median gross leverage.")
+@click.option("--isolated", default=0.0, show_default=True, help="Share of positions with margin of their own.")
+@click.option("--parts", default=1, show_default=True, help="Files to write the accounts into.")
+@click.option("--seed", default=1, show_default=True, help="The same seed, the same fleet.")
+@json_option
+def generate_command(
+    folder: Path, venue: str, accounts: int, parts: int, seed: int, as_json: bool, **sizes: Any
+) -> int:
+    """Make up a fleet in FOLDER: accounts, marks, all seeded.
+
+    Example: crossmargin fleet generate desk --venue okx --accounts 100000 --parts 4
+    """
+    from crossmargin.fleet import frames
+    from crossmargin.fleet.generate import generate, made_up_marks, with_tiers
+    from crossmargin.rulebook import load
+
+    if not 1 <= parts <= accounts:
+        raise InputError("--parts", str(parts), f"has to lie from 1 to the {accounts} accounts")
+    if folder.exists() and any(folder.iterdir()):
+        raise InputError("FOLDER", str(folder), "is not empty: a fleet is written into a new folder")
+    book = load(venue)
+    marks = made_up_marks(book, with_tiers(book), seed)
+    folder.mkdir(parents=True, exist_ok=True)
+    with progress(parts, "accounts") as told:
+        for index in range(parts):
+            first, last = index * accounts // parts, (index + 1) * accounts // parts
+            made = generate(book, marks, accounts=last - first, seed=seed + index, first=first, **sizes)
+            frames.write_part(folder, index, made)
+            told(index + 1)
+    frames.write_head(folder, book, marks, accounts=accounts)
+    if as_json:
+        screen.as_json({"folder": str(folder), "venue": venue, "accounts": accounts, "parts": parts})
+    else:
+        screen.say(f"{accounts:,} accounts of {venue} in {folder}, {parts} part{'s' if parts > 1 else ''}")
+    return 0
+
+
+@command.command("screen")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option(
+    "--mark", "marks", multiple=True, metavar="INSTRUMENT=PRICE", help="Another mark than the folder's (repeat)."
+)
+@json_option
+def screen_command(folder: Path, marks: tuple[str, ...], as_json: bool) -> int:
+    """Judge every account of FOLDER at its marks, exactly. Exit status: that of the worst account.
+
+    Example: crossmargin fleet screen desk --mark BTCUSDT=55000
+    """
+    import numpy as np
+
+    from crossmargin.fleet.pack import pack
+    from crossmargin.fleet.screen import screen as screened
+
+    opened, now = _opened(folder, marks)
+    counts, exactly = np.zeros(3, np.int64), 0
+    listed: list[tuple[str, str, float, float]] = []
+    with progress(len(opened.parts), "parts") as told:
+        for index, part in enumerate(opened.files()):
+            found = screened(pack(_read(part), opened.rulebook), now)
+            status = found.accounts()
+            counts += np.bincount(status, minlength=3)
+            exactly += len(found.exactly)
+            hit = np.flatnonzero(found.status == len(STATUSES) - 1)
+            listed += [_pool_row(found, int(pool)) for pool in hit[: SHOWN - len(listed)].tolist()]
+            told(index + 1)
+    worst = max((code for code in range(3) if counts[code]), default=0)
+    totals = dict(zip(STATUSES, counts.tolist(), strict=True))
+    if as_json:
+        rows = [dict(zip(("account", "pool", "equity", "required"), row, strict=True)) for row in listed]
+        screen.as_json({"venue": opened.rulebook.venue, "accounts": totals, "exactly": exactly, "liquidation": rows})
+        return screen.STATUS_EXIT[STATUSES[worst]]
+    screen.say(f"{int(counts.sum()):,} accounts of {opened.rulebook.venue}: {_counted(totals)}")
+    screen.say(f"{exactly:,} pools were too near a threshold for floats and were decided exactly")
+    if listed:
+        shown = [(name, pool, f"{equity:,.2f}", f"{need:,.2f}") for name, pool, equity, need in listed]
+        screen.table(("account", "pool", "equity", "required"), shown, title=f"In liquidation, the first {len(shown)}")
+    return screen.STATUS_EXIT[STATUSES[worst]]
+
+
+def _pool_row(found: Any, pool: int) -> tuple[str, str, float, float]:  # noqa: ANN401 - a Screen, whose module loads late
+    fleet = found.fleet
+    at = int(fleet.position[pool])
+    cross = fleet.currencies[int(fleet.currency[pool])] + " cross" if fleet.currency[pool] >= 0 else "account"
+    name = fleet.columns.position(at).id if at >= 0 else cross
+    account = str(fleet.columns.ids[int(fleet.owner[pool])])
+    return account, name, float(found.equity[pool]), float(found.required[pool])
+
+
+def _counted(totals: dict[str, int]) -> str:
+    return ", ".join(f"{count:,} {status}" for status, count in totals.items())
+
+
+@command.command("watch")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option(
+    "--ticks", default="-", show_default=True, metavar="FILE", help="Lines INSTRUMENT,PRICE; - is standard input."
+)
+@json_option
+def watch_command(folder: Path, ticks: str, as_json: bool) -> int:
+    """Follow marks line by line and print each account the moment that its status changes.
+
+    A line INSTRUMENT,PRICE moves one mark; several, separated by semicolons, move at once. With --json each
+    change is a line of JSON.
+
+    Example: crossmargin fleet watch desk --ticks ticks.csv
+    """
+    from crossmargin.fleet.columns import joined
+    from crossmargin.fleet.pack import pack
+    from crossmargin.fleet.watch import Watch
+
+    opened, now = _opened(folder, ())
+    with _lines(ticks) as source:
+        watch = Watch(pack(joined([_read(part) for part in opened.files()]), opened.rulebook), now)
+        if not as_json:
+            screen.say(f"{len(watch.fleet.columns):,} accounts of {opened.rulebook.venue}: {_pools(watch)}")
+        lines = 0
+        for number, line in enumerate(source, 1):
+            moved = _moved(line, ticks, number)
+            lines += bool(moved)
+            for change in watch.tick(moved) if moved else ():
+                _tell(number, line.strip(), change, as_json)
+    if not as_json:
+        screen.say(f"{lines:,} ticks, {watch.wakes:,} pools looked at, {watch.exactly:,} decided exactly")
+        screen.say(f"Now: {_pools(watch)}")
+    return screen.STATUS_EXIT[STATUSES[int(watch.state.max(initial=0))]]
+
+
+def _pools(watch: "Watch") -> str:
+    return _counted({status: int((watch.state == code).sum()) for code, status in enumerate(STATUSES)}) + " pools"
+
+
+@contextmanager
+def _lines(path: str) -> Iterator[Iterable[str]]:
+    if path == "-":
+        yield sys.stdin
+        return
+    try:
+        with Path(path).open(encoding="utf-8") as file:
+            yield file
+    except OSError as error:
+        raise InputError(path, "", f"can't be read: {error.strerror}") from None
+
+
+def _moved(line: str, source: str, number: int) -> dict[str, Decimal]:
+    from crossmargin.domain.numbers import Sign
+    from crossmargin.domain.numbers import number as parsed
+
+    moved = {}
+    for entry in filter(None, (each.strip() for each in line.split(";"))):
+        name, comma, text = entry.partition(",")
+        try:
+            if not comma:
+                raise ValueError(f"{entry!r}: expected INSTRUMENT,PRICE")
+            moved[name.strip()] = parsed(text.strip(), Sign.POSITIVE)
+        except ValueError as error:
+            raise InputError(source, f"line {number}", str(error)) from None
+    return moved
+
+
+def _tell(number: int, line: str, change: "Change", as_json: bool) -> None:
+    if as_json:
+        import json
+
+        found = {"line": number, "marks": line, "account": change.account, "before": change.before, "now": change.now}
+        click.echo(json.dumps(found))
+        return
+    colour = {"safe": "green", "warning": "yellow", "liquidation": "red"}[change.now]
+    click.echo(f"{number:>8}  {line:<28} {change.account:<16} {change.before} -> {click.style(change.now, fg=colour)}")
+
+
+@command.command("compare")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--sample", default=1000, show_default=True, help="Pools to assess one by one.")
+@click.option("--seed", default=1, show_default=True, help="Which pools are drawn.")
+@json_option
+def compare_command(folder: Path, sample: int, seed: int, as_json: bool) -> int:
+    """Hold the fast kernel against the exact assessment on pools drawn from FOLDER.
+
+    Statuses have to be the same and every figure has to lie within the certified error. Exit status 1 if not.
+
+    Example: crossmargin fleet compare desk --sample 500
+    """
+    from crossmargin.fleet.audit import audit
+
+    opened, now = _opened(folder, ())
+    with progress(len(opened.parts), "parts") as told:
+        found = audit(opened, now, sample=sample, seed=seed, told=told)
+    if as_json:
+        screen.as_json(found._asdict())
+    else:
+        screen.say(f"{found.pools:,} pools: {found.differing} statuses differ from the exact assessment")
+        screen.say(f"The largest error is {found.share:.1%} of what is certified")
+        screen.say(f"{found.undecided:,} pools were left to the exact function")
+    return 1 if found.differing or found.share > 1 else 0
+
+
+def _opened(folder: Path, marks: tuple[str, ...]) -> Any:  # noqa: ANN401 - a Folder, whose module loads late
+    """The folder and its marks, some of them replaced."""
+    import msgspec
+
+    from crossmargin.cli.options import amounts
+    from crossmargin.domain.numbers import Sign
+    from crossmargin.fleet.frames import open_folder
+
+    opened = open_folder(folder)
+    given = amounts(marks, "--mark", Sign.POSITIVE)
+    for name in given:
+        if name not in opened.marks.mark:
+            raise InputError("--mark", name, "the fleet has no such instrument")
+    return opened, msgspec.structs.replace(opened.marks, mark={**opened.marks.mark, **given})
+
+
+def _read(part: str) -> Any:  # noqa: ANN401 - Columns, whose module loads late
+    from crossmargin.fleet.frames import read_part
+
+    return read_part(part)
+
+
+@contextmanager
+def progress(total: int, label: str) -> Iterator[Callable[[int], None]]:
+    """A bar on standard error where that is a terminal."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    with click.progressbar(length=total, label=label, file=sys.stderr) as bar:
+        yield lambda done: bar.update(done - bar.pos)

@@ -1,0 +1,150 @@
+"""Stress of a fleet in many files: the name of a part goes out, its totals come back, anywhere.
+
+No account data travels: a worker reads the part itself. Where the work runs is behind one small interface: in this
+process, in a pool of processes, on Ray (extra `ray`) or on Dask (extra `dask`). A worker that dies has its parts done
+again by others.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any, Protocol
+
+from crossmargin.domain.marks import Marks
+from crossmargin.errors import InputError, UnsupportedError
+from crossmargin.fleet.frames import Folder, read_part
+from crossmargin.fleet.pack import pack
+from crossmargin.fleet.scenarios import Scenarios
+from crossmargin.fleet.stress import Totals, merged, stress
+from crossmargin.rulebook import load
+
+__all__ = ["Job", "Spread", "here", "on", "stress_folder"]
+
+TRIES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What every part needs: the rules by name, the marks, the scenarios."""
+
+    venue: str
+    on: date | None
+    mark: dict[str, Decimal]
+    fx: dict[str, Decimal]
+    scenarios: Scenarios
+
+    def __call__(self, part: str) -> Totals:
+        """Totals of one part."""
+        fleet = pack(read_part(part), load(self.venue, self.on))
+        return stress(fleet, Marks(mark=self.mark, fx=self.fx), self.scenarios).totals
+
+
+class Spread(Protocol):
+    """Where parts are worked on: yields each part's totals as they come, in any order."""
+
+    def __call__(self, job: Job, parts: Sequence[str]) -> Iterator[Totals]:
+        """Work on every part."""
+
+
+def stress_folder(
+    folder: Folder, scenarios: Scenarios, spread: Spread, told: Callable[[int], None] = lambda _: None
+) -> Totals:
+    """Stress every part of a fleet; `told` hears how many parts are done."""
+    rules = folder.rulebook
+    job = Job(rules.venue, folder.on, dict(folder.marks.mark), dict(folder.marks.fx), scenarios)
+    found = []
+    for totals in spread(job, folder.files()):
+        found.append(totals)
+        told(len(found))
+    return merged(found)
+
+
+def on(place: str) -> Spread:
+    """The place that a user names: ``here``, ``pool:4``, ``ray``, ``ray://host:10001``, ``dask``, ``dask://host:8786``.
+
+    Raises:
+        InputError: none of these.
+        UnsupportedError: the extra is not installed.
+    """
+    kind, _, rest = place.partition(":")
+    if place == "here":
+        return here
+    if kind == "pool" and (not rest or rest.isdigit()):
+        return lambda job, parts: _pool(job, parts, int(rest or 0))
+    if kind == "ray":
+        return lambda job, parts: _ray(job, parts, place if rest else None)
+    if kind == "dask":
+        return lambda job, parts: _dask(job, parts, f"tcp:{rest}" if rest else None)
+    raise InputError("--on", place, "expected here, pool[:N], ray[://HOST:PORT] or dask[://HOST:PORT]")
+
+
+def here(job: Job, parts: Sequence[str]) -> Iterator[Totals]:
+    """One part after the other, in this process."""
+    return map(job, parts)
+
+
+def _pool(job: Job, parts: Sequence[str], workers: int) -> Iterator[Totals]:
+    """In processes of this machine; when one is killed, what was not done is done by new ones."""
+    from concurrent.futures import ProcessPoolExecutor, as_completed
+    from concurrent.futures.process import BrokenProcessPool
+    from multiprocessing import get_context
+
+    left = list(parts)
+    for _ in range(TRIES):
+        pool = ProcessPoolExecutor(workers or None, mp_context=get_context("spawn"))
+        try:
+            futures = {pool.submit(job, part): part for part in left}
+            for future in as_completed(futures):
+                totals = future.result()
+                left.remove(futures[future])
+                yield totals
+            return
+        except BrokenProcessPool:
+            continue
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+    raise UnsupportedError(f"the pool broke {TRIES} times: {len(left)} parts were not done")
+
+
+def _ray(job: Job, parts: Sequence[str], address: str | None) -> Iterator[Totals]:
+    """As Ray tasks, on a cluster or on a local one that is started for the occasion."""
+    try:
+        import ray
+    except ImportError:
+        raise UnsupportedError("Ray is not installed: pip install 'crossmargin[fleet,ray]'") from None
+    started = not ray.is_initialized()
+    if started:
+        ray.init(address=address, log_to_driver=False, include_dashboard=False if address is None else None)
+    try:
+        shared = ray.put(job)
+        task = ray.remote(_one).options(max_retries=TRIES)
+        waiting = [task.remote(shared, part) for part in parts]
+        while waiting:
+            ready, waiting = ray.wait(waiting)
+            yield from ray.get(ready)
+    finally:
+        if started:
+            ray.shutdown()
+
+
+def _dask(job: Job, parts: Sequence[str], address: str | None) -> Iterator[Totals]:
+    """As Dask tasks, on a cluster or on a local one of processes."""
+    try:
+        from distributed import Client, LocalCluster, as_completed
+    except ImportError:
+        raise UnsupportedError("Dask is not installed: pip install 'crossmargin[fleet,dask]'") from None
+    cluster = None if address else LocalCluster(threads_per_worker=1, dashboard_address=None)
+    client = Client(address or cluster)
+    try:
+        futures = [client.submit(_one, job, part, pure=False, retries=TRIES) for part in parts]
+        for future in as_completed(futures):
+            yield future.result()
+    finally:
+        client.close()
+        if cluster is not None:
+            cluster.close()
+
+
+def _one(job: Job, part: str) -> Any:  # noqa: ANN401 - what workers hand back is Totals
+    return job(part)

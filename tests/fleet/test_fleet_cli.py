@@ -1,0 +1,180 @@
+"""`crossmargin fleet`, run in process as a user would type it."""
+
+import importlib
+import io
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from crossmargin.cli.main import main
+
+Ran = tuple[int, str, str]
+
+
+@pytest.fixture
+def fleet(capsys: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
+    """Run `crossmargin fleet ARGUMENTS`: status, output, errors."""
+
+    def run(*arguments: object) -> Ran:
+        with pytest.raises(SystemExit) as left:
+            main(["fleet", *map(str, arguments)])
+        printed = capsys.readouterr()
+        return int(left.value.code or 0), printed.out, printed.err
+
+    return run
+
+
+@pytest.fixture
+def desk(fleet: Callable[..., Ran], tmp_path: Path) -> Path:
+    """A small fleet in two parts."""
+    folder = tmp_path / "desk"
+    assert fleet("generate", folder, "--accounts", 600, "--parts", 2, "--leverage", 8)[0] == 0
+    return folder
+
+
+def test_a_generated_fleet_is_screened(fleet: Callable[..., Ran], desk: Path) -> None:
+    """Nobody begins in liquidation; with Bitcoin at 40,000 somebody is, and the exit status says so."""
+    status, out, _ = fleet("screen", desk)
+    assert (status, "0 liquidation" in out) == (2, True)
+
+    status, out, _ = fleet("screen", desk, "--mark", "BTCUSDT=40000", "--json")
+    found = json.loads(out)
+    assert status == 3
+    assert sum(found["accounts"].values()) == 600
+    assert found["accounts"]["liquidation"] >= len(found["liquidation"]) > 0
+    assert all(row["equity"] <= row["required"] for row in found["liquidation"])
+
+
+def test_the_watch_tells_changes_as_they_happen(
+    fleet: Callable[..., Ran], desk: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Ticks from standard input and from a file: the same changes; they lead to what a screen finds."""
+    ticks = "BTCUSDT,57000\n\nBTCUSDT,45000;ETHUSDT,2500\nBTCUSDT,40000;ETHUSDT,3000\n"
+    monkeypatch.setattr(sys, "stdin", io.StringIO(ticks))
+    status, out, _ = fleet("watch", desk, "--json")
+    changes = [json.loads(line) for line in out.splitlines()]
+    (tmp_path / "ticks.csv").write_text(ticks, encoding="utf-8")
+    assert fleet("watch", desk, "--ticks", tmp_path / "ticks.csv", "--json")[1] == out
+
+    assert status == 3
+    assert {change["line"] for change in changes} == {1, 3, 4}
+    now = {change["account"]: change["now"] for change in changes}
+    screened = json.loads(fleet("screen", desk, "--mark", "BTCUSDT=40000", "--mark", "ETHUSDT=3000", "--json")[1])
+    assert sum(state == "liquidation" for state in now.values()) == screened["accounts"]["liquidation"]
+
+
+def test_the_watch_says_what_it_did(fleet: Callable[..., Ran], desk: Path, tmp_path: Path) -> None:
+    """For people: a line before, a line each change, a line after."""
+    (tmp_path / "ticks.csv").write_text("BTCUSDT,50000\n", encoding="utf-8")
+    _, out, _ = fleet("watch", desk, "--ticks", tmp_path / "ticks.csv")
+
+    assert out.startswith("600 accounts of binance")
+    assert re.search(r"1  BTCUSDT,50000 +a0\d+ +safe -> (warning|liquidation)", out)
+    assert "1 ticks" in out
+
+
+def test_the_kernel_is_held_against_the_exact_function(fleet: Callable[..., Ran], desk: Path) -> None:
+    """On a sample: no status differs, no figure leaves the certified error."""
+    status, out, _ = fleet("compare", desk, "--sample", 100, "--json")
+    found = json.loads(out)
+
+    assert status == 0
+    assert (found["pools"], found["differing"]) == (100, 0)
+    assert found["share"] <= 1
+    assert "statuses differ" in fleet("compare", desk, "--sample", 5)[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "count"),
+    [
+        ((), 121),
+        (("--grid", "ETH"), 121),
+        (("--shock", "a:BTC=-0.3,*=-0.5", "--crash", "crash-2020-03-12"), 2),
+        (("--market", "-0.2", "--market", "0.2", "--beta", "ETH=1.3"), 2),
+        (("--draws", 50), 50),
+        (("--market", "-0.2", "--on", "pool:2"), 1),
+    ],
+)
+def test_stress_by_every_kind_of_scenario(
+    fleet: Callable[..., Ran], desk: Path, tmp_path: Path, arguments: tuple[object, ...], count: int
+) -> None:
+    """A figure for each scenario, and a picture of them."""
+    picture = tmp_path / "picture.svg"
+    status, out, _ = fleet("stress", desk, *arguments, "--out", picture, "--json")
+    found = json.loads(out)
+
+    assert status == 0
+    assert len(found["scenarios"]) == count
+    assert found["pools"] == 600
+    assert picture.read_text("utf-8").startswith("<svg")
+
+
+def test_stress_prints_the_worst(fleet: Callable[..., Ran], desk: Path) -> None:
+    """Ten at most, the greatest insurance need first."""
+    _, out, _ = fleet("stress", desk)
+
+    assert "The worst 10, by insurance need" in out
+    assert "of all shortfall" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("screen", "nowhere"), "no fleet here"),
+        (("screen", "DESK", "--mark", "GOLD=1"), "no such instrument"),
+        (("watch", "DESK", "--ticks", "absent.csv"), "can't be read"),
+        (("stress", "DESK", "--grid", "GOLD"), "the fleet has BTC"),
+        (("stress", "DESK", "--grid", "BTC", "--draws", "5"), "one kind of scenarios"),
+        (("stress", "DESK", "--shock", "a"), "expected NAME:COIN=MOVE"),
+        (("stress", "DESK", "--shock", "a:BTC=x"), "expected NAME=NUMBER"),
+        (("stress", "DESK", "--crash", "y2k"), "choose one of"),
+        (("stress", "DESK", "--on", "moon"), "expected here"),
+        (("stress", "DESK", "--out", "x.png"), "has to end in .svg"),
+        (("stress", "DESK", "--draws", "5", "--degrees", "2"), "above 2"),
+        (("generate", "DESK"), "is not empty"),
+        (("generate", "new", "--parts", "0"), "has to lie from 1"),
+    ],
+)
+def test_a_mistake_is_one_line(fleet: Callable[..., Ran], desk: Path, arguments: tuple[str, ...], says: str) -> None:
+    """Exit status 1, nothing on standard output, one line that names the mistake."""
+    status, out, err = fleet(*(str(desk) if each == "DESK" else each for each in arguments))
+
+    assert (status, out, err.count("\n")) == (1, "", 1)
+    assert says in err
+
+
+def test_a_wrong_tick_is_named_by_its_line(fleet: Callable[..., Ran], desk: Path, tmp_path: Path) -> None:
+    """A price that is none, and a line without a price."""
+    for line in ("BTCUSDT,-1", "BTCUSDT"):
+        (tmp_path / "ticks.csv").write_text(f"BTCUSDT,60000\n{line}\n", encoding="utf-8")
+        status, _, err = fleet("watch", desk, "--ticks", tmp_path / "ticks.csv")
+        assert (status, "line 2" in err) == (1, True)
+
+
+def test_the_fleets_help_loads_no_numba() -> None:
+    """Nor NumPy nor Polars: they load inside the verb that runs."""
+    code = (
+        "import sys\nfrom crossmargin.cli.main import main\n"
+        "try: main(['fleet', 'stress', '--help'])\n"
+        "except SystemExit: pass\n"
+        "print('LOADED', sorted({'numpy', 'numba', 'polars', 'rich'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout.splitlines()[-1] == "LOADED []"
+
+
+def test_without_the_extra_it_says_what_to_install(fleet: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch) -> None:
+    """One line, not an ImportError."""
+    module = importlib.import_module("crossmargin.cli.fleet")
+    monkeypatch.setattr(module, "find_spec", lambda name: None if name == "numba" else True)
+
+    status, _, err = fleet("screen", "anywhere")
+
+    assert status == 1
+    assert "pip install 'crossmargin[fleet]'" in err
