@@ -10,6 +10,7 @@ from tests.margin.books import INVERSE, LINEAR, SPOT_MARGIN, Book, any_books
 
 from crossmargin.domain.account import Account, MarginMode, OrderSide, Position, PositionMode, Side
 from crossmargin.domain.arithmetic import EXACT, ZERO, quotient
+from crossmargin.domain.instrument import Instrument, Kind
 from crossmargin.domain.numbers import Amount, Positive
 from crossmargin.margin import changes as ask
 from crossmargin.margin.valuation import notional
@@ -90,13 +91,18 @@ def test_an_opening_fill_is_the_position_written_by_hand(book: Book) -> None:
     assert after == replace(account, positions=(*before.account.positions, by_hand))
 
 
+def moves_with_btc(instrument: Instrument) -> bool:
+    """Options stay: their marks do not follow the coin in proportion."""
+    return instrument.base == "BTC" and instrument.kind is not Kind.OPTION
+
+
 @given(book=any_books(), move=st.integers(-90, 200))
 def test_a_price_change_is_the_account_at_other_prices(book: Book, move: int) -> None:
     """Prices are the market's side: the account stays, and its figures are those of a fresh assessment."""
     moves = {"BTC": Amount(Decimal(move) / 100)}
     found = changed(book, ask.PriceMove(moves=moves)).after
     marks = {
-        name: EXACT.multiply(mark, 1 + moves["BTC"]) if book.rulebook.instrument(name).base == "BTC" else mark
+        name: EXACT.multiply(mark, 1 + moves["BTC"]) if moves_with_btc(book.rulebook.instrument(name)) else mark
         for name, mark in book.marks.mark.items()
     }
     by_name = changed(book, ask.PriceMove(marks={name: Positive(mark) for name, mark in marks.items()})).after
