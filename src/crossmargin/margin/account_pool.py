@@ -15,7 +15,7 @@ from crossmargin.rulebook.collateral import Collateral
 from crossmargin.rulebook.model import Rulebook
 from crossmargin.rulebook.tiers import Tier
 
-__all__ = ["ACCOUNT_POOL", "account_pool", "collateral_of", "free_in", "price_of"]
+__all__ = ["ACCOUNT_POOL", "account_pool", "collateral_of", "counted_at", "free_in", "price_of"]
 
 ACCOUNT_POOL = "account"
 
@@ -107,6 +107,18 @@ def collateral_of(currency: str, rulebook: Rulebook) -> Collateral:
     return found
 
 
+def counted_at(currency: str, amount: Decimal, price: Decimal, rulebook: Rulebook) -> tuple[Decimal, Decimal]:
+    """How much of an amount counts, and its USD price: slices and bid buffer above zero, ask buffer below.
+
+    Source: research/venues.md 2.1 (OKX), 5.2 (Binance), 6.1 (Bybit).
+    """
+    if amount > 0:
+        curve = collateral_of(currency, rulebook)
+        return curve.counted(amount), price * (ONE - curve.bid_buffer)
+    known = rulebook.collateral.get(currency)
+    return amount, price * (ONE + (known.ask_buffer if known else ZERO))
+
+
 def free_in(currency: str, pool: Pool, marks: Marks) -> Decimal:
     """Free margin of the account, as an amount of a currency: max(0, available - initial) / USD price.
 
@@ -123,14 +135,10 @@ def _write_collateral(whole: Sheet, currency: str, sheet: Sheet, price: Decimal,
     moving = sheet.figure("floating_pnl") + sheet.figure("option_value")
     discounted = rulebook.rules.collateral_pnl == "discounted"
     amount = cash + moving if discounted else cash
-    if amount > 0:
-        curve = collateral_of(currency, rulebook)
-        counted, rate = curve.counted(amount), price * (ONE - curve.bid_buffer)
-        whole.add(EntryKind.COLLATERAL, counted * rate, _note(whole, currency, amount, rate, counted=counted))
-    elif amount < 0:
-        known = rulebook.collateral.get(currency)
-        rate = price * (ONE + (known.ask_buffer if known else ZERO))
-        whole.add(EntryKind.COLLATERAL, amount * rate, _note(whole, currency, amount, rate))
+    if amount:
+        counted, rate = counted_at(currency, amount, price, rulebook)
+        more = {"counted": counted} if amount > 0 else {}
+        whole.add(EntryKind.COLLATERAL, counted * rate, _note(whole, currency, amount, rate, **more))
     if not discounted:
         whole.add(EntryKind.COLLATERAL, moving * price, _note(whole, f"{currency} PnL", moving, price))
     debt = max(ZERO, -(cash + moving - sheet.figure("spot_holds")))

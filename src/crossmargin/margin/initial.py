@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from decimal import Decimal
 
-from crossmargin.domain.arithmetic import ONE, ZERO, ceil_to, exact, floor_to, quotient
+from crossmargin.domain.arithmetic import ONE, ZERO, ceil_to, exact, floor_to, narrow, quotient
 from crossmargin.domain.marks import Marks
 from crossmargin.errors import MissingDataError
 from crossmargin.rulebook.rules import Rules
@@ -64,7 +64,10 @@ def _by_leverage(
 
 
 def _by_rate(value: Decimal, leverage: Decimal, size: Decimal, row: Tier | None, marks: Marks, name: str) -> Decimal:
-    return value * rate_at(_initial_rate(row, name), row, size) if row is not None else ZERO
+    if row is None:
+        return ZERO
+    amount = value * rate_at(_initial_rate(row, name), row, size)
+    return narrow(amount) if row.slope else amount
 
 
 def _by_open_interest(

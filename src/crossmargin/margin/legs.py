@@ -11,7 +11,7 @@ from typing import Any
 from msgspec import Struct
 
 from crossmargin.domain.account import MarginMode, Order, Position, Side
-from crossmargin.domain.arithmetic import ZERO, quotient
+from crossmargin.domain.arithmetic import ZERO, narrow, quotient
 from crossmargin.domain.instrument import ContractType, Instrument, Kind
 from crossmargin.domain.marks import Marks
 from crossmargin.errors import MissingDataError
@@ -112,7 +112,8 @@ def requirement(leg: Leg, tier: int, value: Decimal) -> Requirement:
     rate = row.maintenance_rate if not row.slope else rate_at(row.maintenance_rate, row, leg.base_size(value))
     if leg.table.scheme == "of_initial":
         rate *= row.initial_rate or ZERO
-    maintenance = value * rate - row.deduction
+    # A rate that grows with a size in coin multiplies two quotients: the product is one too, of 28 digits.
+    maintenance = (narrow(value * rate) if row.slope else value * rate) - row.deduction
     fee = leg.fixed_fee
     if leg.closing_fee:
         charged = value + maintenance if leg.instrument.kind == Kind.MARGIN else value

@@ -5,8 +5,9 @@ from decimal import Decimal
 from msgspec import Struct
 
 from crossmargin.domain.arithmetic import ONE, ZERO, exact, quotient, total
-from crossmargin.margin.account_pool import ACCOUNT_POOL
+from crossmargin.margin.account_pool import ACCOUNT_POOL, counted_at
 from crossmargin.margin.assess import Assessment
+from crossmargin.margin.legs import Leg
 from crossmargin.margin.pool import Risk, requirements
 from crossmargin.margin.prices_usd import usd_price
 
@@ -50,7 +51,7 @@ def shares(assessment: Assessment) -> dict[str, Share]:
         rest = list(zip(requirements(others, step), prices, strict=True))
         borrowed = assessment.sheet_of(pool).figure("borrowed") if pool.isolated is None else ZERO
         without = Risk(
-            available=risk.available,
+            available=risk.available + (_realised(assessment, leg, price) if pool.isolated is None else ZERO),
             initial=risk.initial,
             maintenance=total(each.maintenance * price for each, price in rest) + borrowed,
             fees=total(each.fee * price for each, price in rest),
@@ -63,6 +64,22 @@ def shares(assessment: Assessment) -> dict[str, Share]:
             ratio_without=without.ratio,
         )
     return found
+
+
+def _realised(assessment: Assessment, leg: Leg, price: Decimal) -> Decimal:
+    """What the account's collateral gains when a PnL that counts in full becomes cash, which counts by its slices.
+
+    Source: research/venues.md 5.2 (Binance), 6.1 (Bybit).
+    """
+    rulebook = assessment.rulebook
+    if ACCOUNT_POOL not in assessment.cross or rulebook.rules.collateral_pnl == "discounted" or not leg.pnl:
+        return ZERO
+    sheet = assessment.sheets[leg.currency]
+    cash = sheet.figure("balance") - sheet.figure("interest")
+    (was, at), (now, at_now) = (
+        counted_at(leg.currency, each, price, rulebook) if each else (ZERO, ZERO) for each in (cash, cash + leg.pnl)
+    )
+    return now * at_now - was * at - leg.pnl * price
 
 
 def account_price(assessment: Assessment, currency: str) -> Decimal:
