@@ -1,4 +1,4 @@
-"""The report: an assessment as the one JSON object that programs rely on (SPEC 4).
+"""The report: an assessment as the one JSON object that programs rely on (docs/spec.md 4).
 
 Every amount is a decimal string without exponent; a figure that does not exist is null with its reason.
 """

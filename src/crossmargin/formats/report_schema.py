@@ -26,7 +26,7 @@ _NULLABLE = {"margin", "pnl_ratio", "margin_ratio", "leverage", "exposure_ratio"
 
 
 def report_schema() -> dict[str, Any]:
-    """Build the schema: every key of SPEC 4, amounts as plain decimal text, null where a reason stands instead."""
+    """Build the schema: the keys of docs/spec.md 4, amounts as plain decimal text, null where a reason stands."""
     account = {name: _MAYBE for name in ("total_equity_usd", "adjusted_equity", "margin_ratio")}
     account |= {name: _MAYBE for name in ("initial_margin_usd", "maintenance_margin_usd")}
     order: dict[str, Any] = {name: _TEXT for name in ("id", "instrument", "side", "state")}

@@ -21,7 +21,7 @@ __all__ = ["bankruptcy_price", "closing_value", "limit_price", "shares_of"]
 def shares_of(pool: Pool, equity: Decimal) -> dict[str, Decimal]:
     """Share of the equity by position id; equal shares where nothing is required.
 
-    Source: research/engines.md 2.1 (dYdX: deltas in proportion to maintenance margin) and failures 1 and 2.
+    Source: docs/engine.md 2.1 (dYdX: deltas in proportion to maintenance margin) and failures 1 and 2.
     """
     needs = {
         leg.holding.id: need.maintenance + need.fee
@@ -38,7 +38,7 @@ def bankruptcy_price(leg: Leg, share: Decimal) -> Decimal | None:
 
         linear   mark - s x share / (n x unit)          inverse   n x unit / (n x unit / mark + s x share)
 
-    Source: research/venues.md 1.4 (zero-equity price), with the share in place of the margin.
+    Source: docs/sources.md 1.4 (zero-equity price), with the share in place of the margin.
     """
     assert isinstance(leg.holding, Position)
     face = leg.contracts * leg.instrument.unit
@@ -54,7 +54,7 @@ def bankruptcy_price(leg: Leg, share: Decimal) -> Decimal | None:
 def limit_price(instrument: Instrument, side: Side, price: Decimal | None) -> Decimal | None:
     """The bankruptcy price on the tick, on the safe side: a sale no lower, a purchase no higher.
 
-    Source: research/engines.md failure 2: a liquidation order without a limit.
+    Source: docs/engine.md failure 2: a liquidation order without a limit.
     """
     if price is None or instrument.tick_size is None:
         return price

@@ -55,7 +55,7 @@ def plan(account: Account, marks: Marks, rulebook: Rulebook, pool: str) -> Step 
         rulebook: Rules.
         pool: Name of the pool: ``USDT cross``, or the id of an isolated position.
 
-    Source: SPEC 2 D2-D4; research/venues.md 1.5 (OKX), 4.5 (Binance).
+    Source: docs/spec.md 2 D2-D4; docs/sources.md 1.5 (OKX), 4.5 (Binance).
     """
     return step_of(assess(account, marks, rulebook), pool)
 
@@ -104,7 +104,7 @@ def opening_orders(assessment: Assessment, pool: Pool) -> tuple[str, ...]:
 def strained(assessment: Assessment, pool: Pool) -> bool:
     """Whether equity no longer covers maintenance and the cost of open orders: risk control cancels them then.
 
-    Source: SPEC 2 D2; research/venues.md 1.5 (OKX).
+    Source: docs/spec.md 2 D2; docs/sources.md 1.5 (OKX).
     """
     if not assessment.rulebook.rules.cancels_orders_first or pool.isolated is not None or not assessment.holds:
         return False

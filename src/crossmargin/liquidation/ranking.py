@@ -14,7 +14,7 @@ __all__ = ["score"]
 def score(assessment: Assessment, position: Position) -> Decimal:
     """Figure by which a position is ranked, by the formula that the rulebook names.
 
-    Source: research/venues.md 4.5 (``profit_times_margin_ratio``: Binance) and 1.5 (``return_by_ratio``: OKX).
+    Source: docs/sources.md 4.5 (``profit_times_margin_ratio``: Binance) and 1.5 (``return_by_ratio``: OKX).
     """
     return _FORMULAS[assessment.rulebook.liquidation.adl_rank](assessment, position)
 

@@ -43,7 +43,7 @@ def account_pool(
     Raises:
         MissingDataError: a USD price, collateral slices or loan tiers that are needed were not given.
 
-    Source: SPEC 2 A5; research/venues.md 2.1 (OKX), 5.2 (Binance), 6.1 (Bybit).
+    Source: docs/spec.md 2 A5; docs/sources.md 2.1 (OKX), 5.2 (Binance), 6.1 (Bybit).
     """
     legs = [leg for each in cross.values() for leg in each]
     charges = requirements(legs, rulebook.rules.requirement_step)
@@ -82,7 +82,7 @@ def price_of(currency: str, sheet: Sheet, marks: Marks) -> Decimal | None:
     Raises:
         MissingDataError: no chain of prices reaches USD.
 
-    Source: SPEC 1 "total equity in USD".
+    Source: docs/spec.md 1 "total equity in USD".
     """
     price = usd_price(marks, currency)
     if price is None and any(sheet.totals):
@@ -110,7 +110,7 @@ def collateral_of(currency: str, rulebook: Rulebook) -> Collateral:
 def counted_at(currency: str, amount: Decimal, price: Decimal, rulebook: Rulebook) -> tuple[Decimal, Decimal]:
     """How much of an amount counts, and its USD price: slices and bid buffer above zero, ask buffer below.
 
-    Source: research/venues.md 2.1 (OKX), 5.2 (Binance), 6.1 (Bybit).
+    Source: docs/sources.md 2.1 (OKX), 5.2 (Binance), 6.1 (Bybit).
     """
     if amount > 0:
         curve = collateral_of(currency, rulebook)
@@ -122,7 +122,7 @@ def counted_at(currency: str, amount: Decimal, price: Decimal, rulebook: Ruleboo
 def free_in(currency: str, pool: Pool, marks: Marks) -> Decimal:
     """Free margin of the account, as an amount of a currency: max(0, available - initial) / USD price.
 
-    Source: research/venues.md 2.2 (admission against the account's free margin).
+    Source: docs/sources.md 2.2 (admission against the account's free margin).
     """
     price = usd_price(marks, currency)
     spare = max(ZERO, pool.risk.available - pool.risk.initial)

@@ -39,7 +39,7 @@ class OrderFigures(Struct, frozen=True, kw_only=True):
 def admit_new(assessment: Assessment) -> tuple[OrderFigures, ...]:
     """Figures of every order; new ones are admitted in file order, an accepted one counts against the next.
 
-    Source: SPEC 4 "orders"; rules as `admit`.
+    Source: docs/spec.md 4 "orders"; rules as `admit`.
     """
     account = msgspec.structs.replace(
         assessment.account,
@@ -70,7 +70,7 @@ def admit(account: Account, order: Order, marks: Marks, rulebook: Rulebook) -> R
     Returns:
         None when it is admitted, else the refusal with its figures.
 
-    Source: SPEC 2 C1; research/venues.md 1.2 (OKX), 4.2 (Binance).
+    Source: docs/spec.md 2 C1; docs/sources.md 1.2 (OKX), 4.2 (Binance).
     """
     instrument = rulebook.instrument(order.instrument)
     refusal = (
@@ -106,7 +106,7 @@ def cross_leverage(account: Account, instrument: str, side: Side) -> Decimal | N
         instrument: The venue's instrument id.
         side: In hedge mode a position counts for orders that open its own side.
 
-    Source: research/venues.md 1.2: leverage is a setting of the instrument, not of an order.
+    Source: docs/sources.md 1.2: leverage is a setting of the instrument, not of an order.
     """
     hedge = account.position_mode is PositionMode.HEDGE
     positions = [each for each in account.positions if not hedge or each.side is side]
@@ -122,7 +122,7 @@ def needed_by(account: Account, order: Order, marks: Marks, rulebook: Rulebook) 
 
     The need is the growth of "in use" once the order is live, netting included, plus what the venue's admission adds.
 
-    Source: research/venues.md 1.2; the venue's largest-size answers (vector okx-max-size-linear).
+    Source: docs/sources.md 1.2; the venue's largest-size answers (vector okx-max-size-linear).
     """
     before = assess(account, marks, rulebook)
     after_account = _with_live(account, order)
@@ -193,7 +193,7 @@ def _after_fill(
 
     Where only opening and increasing is checked, an order that merely closes is admitted without a look at margin.
 
-    Source: research/venues.md 7.2, 9.2 (with its exception: an undercollateralised account may improve).
+    Source: docs/sources.md 7.2, 9.2 (with its exception: an undercollateralised account may improve).
     """
     if rulebook.rules.admission == "after_fill" and not _opens(account, order):
         return None

@@ -66,7 +66,7 @@ def apply_change(situation: Situation, change: ask.Change) -> Outcome:
     Returns:
         The new situation and notes on what happened, or the refusal; a refused change leaves nothing behind.
 
-    Source: SPEC 2 A7-A9, B6, C2; research/venues.md 1.2, 1.3.2, 4.2.
+    Source: docs/spec.md 2 A7-A9, B6, C2; docs/sources.md 1.2, 1.3.2, 4.2.
     """
     return _apply(change, situation)
 
@@ -441,7 +441,7 @@ def _relever_cross(situation: Situation, instrument: Instrument, side: Side | No
 def _relever_isolated(situation: Situation, held: list[Position], leverage: Decimal) -> Outcome:
     """Lowering tops the margin up to entry value / leverage less losses; raising gives nothing back.
 
-    Source: research/venues.md 1.2, vector okx-lever-change-isolated.
+    Source: docs/sources.md 1.2, vector okx-lever-change-isolated.
     """
     account = situation.account
     for position in held:

@@ -24,7 +24,7 @@ NOTHING_REQUIRED = "nothing is required: no position and no order needs maintena
 
 
 class PositionFigures(Struct, frozen=True, kw_only=True):
-    """Figures of one position; amounts in the currency of its pool. SPEC 4 lists the keys."""
+    """Figures of one position; amounts in the currency of its pool. docs/spec.md 4 lists the keys."""
 
     id: str
     instrument: str
@@ -49,7 +49,7 @@ class PositionFigures(Struct, frozen=True, kw_only=True):
 
 
 class CurrencyFigures(Struct, frozen=True, kw_only=True):
-    """Figures of one currency; `margin_ratio` and `status` are those of its cross pool. SPEC 4 lists the keys."""
+    """Figures of one currency; `margin_ratio` and `status` are those of its cross pool. Keys: docs/spec.md 4."""
 
     balance: Decimal
     equity: Decimal
@@ -132,7 +132,7 @@ def assess(account: Account, marks: Marks, rulebook: Rulebook, *, lines: bool = 
         UnsupportedError: the rulebook does not cover the account's mode.
         PrecisionError: a figure would need more than 60 digits.
 
-    Source: SPEC 1 and 4; research/venues.md section 1 (OKX), 4 (Binance).
+    Source: docs/spec.md 1 and 4; docs/sources.md section 1 (OKX), 4 (Binance).
 
     >>> from crossmargin.domain.account import Side
     >>> from crossmargin.rulebook import load

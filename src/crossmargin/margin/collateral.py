@@ -21,7 +21,7 @@ def collateral_left(holdings: Iterable[tuple[Decimal, Decimal]], *, maintenance_
     Returns:
         The currency asked about; negative when more is claimed than there is.
 
-    Source: Binance credits FAQ, LEAN's tests of it. Haircuts (research/venues.md 5.2) belong in the prices.
+    Source: Binance credits FAQ, LEAN's tests of it. Haircuts (docs/sources.md 5.2) belong in the prices.
 
     >>> collateral_left([(Decimal(1000), Decimal(1)), (Decimal("0.5"), Decimal(16_000))],
     ...                 maintenance_elsewhere=Decimal(640))
@@ -41,7 +41,7 @@ def exchange_needed(debt: Decimal, *, ratio: Decimal) -> Decimal:
     Returns:
         Collateral of the same worth, half-even to 28 digits.
 
-    Source: research/venues.md 5.2, vector bn-multi-asset-haircut (Binance).
+    Source: docs/sources.md 5.2, vector bn-multi-asset-haircut (Binance).
 
     >>> exchange_needed(Decimal("19506.435"), ratio=Decimal("0.975"))
     Decimal('20006.6')

@@ -119,7 +119,7 @@ def crossing(pool: Pool, betas: Mapping[str, Decimal], rules: Rules, *, up: bool
         The crossing, or None when no positive price in this direction reaches it. From a pool that is already past
         1, the crossing back.
 
-    Source: SPEC 1 "liquidation price" (ours); research/venues.md 0.3 items 5 and 6.
+    Source: docs/spec.md 1 "liquidation price" (ours); docs/sources.md 0.3 items 5 and 6.
     """
     if not pool.risk.required or not any(_beta(leg, betas) for leg in pool.legs):
         return None
@@ -148,7 +148,7 @@ def crossing(pool: Pool, betas: Mapping[str, Decimal], rules: Rules, *, up: bool
 def zero_equity(pool: Pool, underlying: str) -> Move | None:
     """Nearest move of one underlying at which what supports the pool is used up; None when no price does that.
 
-    Source: SPEC 2 B5; research/venues.md 1.4 (zero-equity price).
+    Source: docs/spec.md 2 B5; docs/sources.md 1.4 (zero-equity price).
     """
     bare = tuple(
         structs.replace(leg, table=None, maintenance=None, closing_fee=ZERO, value_path=leg.path) for leg in pool.legs

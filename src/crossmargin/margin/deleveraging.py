@@ -48,7 +48,7 @@ class LiquidationOrder(Struct, frozen=True):
 def closes(size: Decimal, change: Decimal) -> bool:
     """Whether a change makes a position smaller without turning it: opposite sign, not larger than the position.
 
-    Source: v4-chain liquidation checks; research/venues.md 9.4.
+    Source: v4-chain liquidation checks; docs/sources.md 9.4.
 
     >>> closes(Decimal(2), Decimal(-1)), closes(Decimal(2), Decimal(-3)), closes(Decimal(2), Decimal(0))
     (True, False, False)
@@ -74,7 +74,7 @@ def bankruptcy_quote(
     Returns:
         What the closed account receives; negative when it pays.
 
-    Source: research/venues.md 9.4, vector dx-bankruptcy-single (dYdX v4).
+    Source: docs/sources.md 9.4, vector dx-bankruptcy-single (dYdX v4).
 
     >>> bankruptcy_quote(Decimal(499), maintenance=Decimal(500), value_change=Decimal(-5000),
     ...                  maintenance_change=Decimal(-500), step=Decimal("0.000001"))
@@ -108,7 +108,7 @@ def fillable_price(
     Returns:
         Quote currency per unit of base, half-even to 28 digits: below the oracle price for a long, above for a short.
 
-    Source: research/venues.md 9.4, vector dx-fillable-price (dYdX v4, chain code; the documentation mistypes it).
+    Source: docs/sources.md 9.4, vector dx-fillable-price (dYdX v4, chain code; the documentation mistypes it).
 
     >>> fillable_price(Decimal("0.1"), oracle_price=Decimal(50_000), available=Decimal(0), maintenance=Decimal(500),
     ...                position_maintenance=Decimal(500), bankruptcy_adjustment=Decimal(1),
@@ -128,7 +128,7 @@ def fillable_price(
 def value_of_fill(change: Decimal, *, price: Decimal, step: Decimal) -> Decimal:
     """Quote amount that the closed account receives at a fill: - change x price, cut to the step towards zero.
 
-    Source: v4-chain fill amounts; research/venues.md 9.4.
+    Source: v4-chain fill amounts; docs/sources.md 9.4.
 
     >>> value_of_fill(Decimal("-0.1"), price=Decimal(56_100), step=Decimal("0.000001"))
     Decimal('5610.0')
@@ -149,7 +149,7 @@ def insurance_delta(quote: Decimal, *, bankruptcy: Decimal, fee_rate: Decimal, s
         fee_rate: Largest liquidation fee, a fraction of the value filled.
         step: Quantum of the quote currency: the fee is cut to it.
 
-    Source: research/venues.md 9.4, vector dx-insurance-delta (dYdX v4).
+    Source: docs/sources.md 9.4, vector dx-insurance-delta (dYdX v4).
 
     >>> insurance_delta(Decimal(5610), bankruptcy=Decimal(5100), fee_rate=Decimal("0.005"), step=Decimal("0.000001"))
     Decimal('28.050')
@@ -161,7 +161,7 @@ def insurance_delta(quote: Decimal, *, bankruptcy: Decimal, fee_rate: Decimal, s
 def fund_covers(balance: Decimal, *, delta: Decimal) -> bool:
     """Whether the insurance fund can pay a delta: always when it gains, else up to its whole balance.
 
-    Source: research/venues.md 9.4: else the account is deleveraged.
+    Source: docs/sources.md 9.4: else the account is deleveraged.
 
     >>> fund_covers(Decimal(10), delta=Decimal(-10)), fund_covers(Decimal(0), delta=Decimal(1))
     (True, True)
@@ -172,7 +172,7 @@ def fund_covers(balance: Decimal, *, delta: Decimal) -> bool:
 def may_deleverage(available: Decimal) -> bool:
     """Whether an account is closed against others at its bankruptcy price: its net collateral is below zero.
 
-    Source: research/venues.md 9.4.
+    Source: docs/sources.md 9.4.
 
     >>> may_deleverage(Decimal(0))
     False
@@ -183,7 +183,7 @@ def may_deleverage(available: Decimal) -> bool:
 def may_settle_at_oracle(available: Decimal, *, closing_down: bool) -> bool:
     """Whether a position of a market that closes down is settled at the oracle price: only of a solvent account.
 
-    Source: research/venues.md 9.4 (final settlement).
+    Source: docs/sources.md 9.4 (final settlement).
 
     >>> may_settle_at_oracle(Decimal(1), closing_down=True)
     True
@@ -204,7 +204,7 @@ def offset(closed: Holding, other: Holding, *, change: Decimal, quote: Decimal) 
     Raises:
         ValueError: the change does not close both positions.
 
-    Source: research/venues.md 9.4 (dYdX v4: bankruptcy price, no ranking, no insurance money).
+    Source: docs/sources.md 9.4 (dYdX v4: bankruptcy price, no ranking, no insurance money).
 
     >>> sides = offset(Holding(Decimal(600), Decimal(-1)), Holding(Decimal(0), Decimal(2)), change=Decimal(1),
     ...                quote=Decimal(-590))
@@ -230,7 +230,7 @@ def close_limits(value: Decimal, *, least: Decimal, portion: Decimal) -> tuple[D
         least: Least value of a step.
         portion: Largest share of a step, 0 to 1.
 
-    Source: research/venues.md 9.4 (dYdX v4: 1,000 USDC, 10 %).
+    Source: docs/sources.md 9.4 (dYdX v4: 1,000 USDC, 10 %).
 
     >>> close_limits(Decimal(50_000), least=Decimal(1000), portion=Decimal("0.1"))
     (Decimal('1000'), Decimal('5000.0'))
@@ -242,7 +242,7 @@ def close_limits(value: Decimal, *, least: Decimal, portion: Decimal) -> tuple[D
 def left_of_budget(limit: Decimal, *, used: Decimal) -> Decimal | None:
     """What is left of a budget for one block; None when more than the budget is used already.
 
-    Source: research/venues.md 9.4 (dYdX v4: value and insurance loss of one account).
+    Source: docs/sources.md 9.4 (dYdX v4: value and insurance loss of one account).
 
     >>> left_of_budget(Decimal(150), used=Decimal(100)), left_of_budget(Decimal(50), used=Decimal(100))
     (Decimal('50'), None)
@@ -254,7 +254,7 @@ def left_of_budget(limit: Decimal, *, used: Decimal) -> Decimal | None:
 def gap_to_mark(price: Decimal, *, mark: Decimal) -> Decimal:
     """How far a price is from the mark: |price / mark - 1|.
 
-    Source: research/venues.md 6.5 (Bybit).
+    Source: docs/sources.md 6.5 (Bybit).
 
     >>> gap_to_mark(Decimal(489), mark=Decimal(400))
     Decimal('0.2225')
@@ -271,7 +271,7 @@ def handover_price(bankruptcy: Decimal, *, mark: Decimal, gap: Decimal) -> Decim
         mark: Mark price, above zero.
         gap: Largest distance to the mark, a fraction of it.
 
-    Source: research/venues.md 6.5, vector by-adl-bankruptcy-isolated (Bybit, third-party text).
+    Source: docs/sources.md 6.5, vector by-adl-bankruptcy-isolated (Bybit, third-party text).
 
     >>> handover_price(Decimal(489), mark=Decimal(400), gap=Decimal("0.05"))
     Decimal('400')
@@ -285,7 +285,7 @@ def first_in_queue(orders: Iterable[LiquidationOrder], *, oracle_price: Decimal)
 
     The larger distance of its limit from the oracle price, then the larger value; of equals the earlier one.
 
-    Source: v4-chain ordering of liquidations (dYdX v4); research/venues.md 9.4.
+    Source: v4-chain ordering of liquidations (dYdX v4); docs/sources.md 9.4.
 
     >>> first_in_queue([LiquidationOrder(Decimal(1), Decimal(100)), LiquidationOrder(Decimal(1), Decimal(99))],
     ...                oracle_price=Decimal(100))

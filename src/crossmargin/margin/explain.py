@@ -71,7 +71,7 @@ _POSITION = (
 def explainable(assessment: Assessment) -> tuple[str, ...]:
     """Every name that `explain` accepts for this account.
 
-    Source: SPEC 4 "explain FIGURE".
+    Source: docs/spec.md 4 "explain FIGURE".
     """
     names = [f"{currency}.{name}" for currency in assessment.currencies for name in _CURRENCY]
     names += [f"{each.id}.{name}" for each in assessment.positions for name in _POSITION]
@@ -93,7 +93,7 @@ def explain(assessment: Assessment, figure: str) -> Explanation:
     Raises:
         InputError: no such figure; the message lists what there is.
 
-    Source: SPEC 2 B8 and 4; DESIGN decision 3: the lines are the implementation.
+    Source: docs/spec.md 2 B8 and 4; DESIGN decision 3: the lines are the implementation.
     """
     if not any(sheet.entries is not None for sheet in assessment.sheets.values()):
         assessment = assess(assessment.account, assessment.marks, assessment.rulebook, lines=True)

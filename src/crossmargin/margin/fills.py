@@ -49,7 +49,7 @@ def fill(account: Account, execution: Execution) -> Account:
         spot       coins change hands; spot-margin: assets and liability grow
         fee        out of the balance
 
-    Source: SPEC 1; research/venues.md 1.1.2, vector okx-isolated-cashflow.
+    Source: docs/spec.md 1; docs/sources.md 1.1.2, vector okx-isolated-cashflow.
     """
     instrument = execution.instrument
     if instrument.kind == Kind.SPOT or execution.margin_mode == MarginMode.CASH:
@@ -71,7 +71,7 @@ def fill(account: Account, execution: Execution) -> Account:
 def find(account: Account, instrument: str, side: Side, margin_mode: MarginMode) -> Position | None:
     """The position of an instrument, side and margin mode.
 
-    Source: SPEC 4: a position is known by instrument, side and margin mode.
+    Source: docs/spec.md 4: a position is known by instrument, side and margin mode.
     """
     key = (instrument, side, margin_mode)
     return next((p for p in account.positions if (p.instrument, p.side, p.margin_mode) == key), None)
@@ -95,7 +95,7 @@ def put(account: Account, old: Position | None, new: Position | None, **balances
 def average_entry(instrument: Instrument, held: tuple[Decimal, Decimal], added: tuple[Decimal, Decimal]) -> Decimal:
     """Average of two (contracts, price): by size, or harmonic by size for inverse contracts.
 
-    Source: research/venues.md 1.1.2, 5.1.
+    Source: docs/sources.md 1.1.2, 5.1.
 
     >>> swap = Instrument(id="X", kind=Kind.PERPETUAL, base="B", quote="Q", settle="Q")
     >>> average_entry(swap, (Decimal(1), Decimal(100)), (Decimal(3), Decimal(200)))
@@ -110,7 +110,7 @@ def average_entry(instrument: Instrument, held: tuple[Decimal, Decimal], added: 
 def opening_margin(instrument: Instrument, position: Position) -> Decimal:
     """Margin of an isolated position: as given, else entry value / leverage, in the currency that backs it.
 
-    Source: SPEC 4 "isolated: margin (default entry notional / leverage)".
+    Source: docs/spec.md 4 "isolated: margin (default entry notional / leverage)".
     """
     if position.margin is not None:
         return position.margin

@@ -69,7 +69,7 @@ class Hold(Struct, frozen=True, kw_only=True):
 def holds_of(account: Account, marks: Marks, rulebook: Rulebook) -> list[Hold]:
     """Holds of all resting live orders, in the account's order.
 
-    Source: SPEC 1 "in use".
+    Source: docs/spec.md 1 "in use".
     """
     live = [order for order in account.orders if order.state == OrderState.LIVE and order.resting]
     if not live:
@@ -84,7 +84,7 @@ def opening_contracts(orders: Sequence[Order], positions: Iterable[Position], mo
     One-way: an order against the position first closes it, only the excess opens; earlier orders come first.
     Hedge: an order opens when it builds its own position side, else it closes. Reduce-only never opens.
 
-    Source: research/venues.md 1.2: closing orders hold nothing, of a larger one only the excess opens.
+    Source: docs/sources.md 1.2: closing orders hold nothing, of a larger one only the excess opens.
     """
     held = {(each.instrument, each.margin_mode, each.side): each.contracts for each in positions}
     parts = []
@@ -105,7 +105,7 @@ def opening_contracts(orders: Sequence[Order], positions: Iterable[Position], mo
 def hold_of(order: Order, contracts: Decimal, account: Account, marks: Marks, rulebook: Rulebook) -> Hold:
     """The hold of one order whose opening part is known.
 
-    Source: research/venues.md 1.2 (OKX), 4.2 (Binance).
+    Source: docs/sources.md 1.2 (OKX), 4.2 (Binance).
     """
     instrument = rulebook.instrument(order.instrument)
     if instrument.kind == Kind.OPTION:
@@ -150,7 +150,7 @@ def order_price(order: Order, instrument: Instrument, marks: Marks, rulebook: Ru
 
     A market order has no price of its own and is valued at mark.
 
-    Source: research/venues.md 1.1.3, 4.2.
+    Source: docs/sources.md 1.1.3, 4.2.
     """
     own = order.price if order.price is not None else marks.mark_of(instrument.id)
     if rulebook.rules.order_price == "worst_for_sells" and order.side == OrderSide.SELL:
@@ -161,7 +161,7 @@ def order_price(order: Order, instrument: Instrument, marks: Marks, rulebook: Ru
 def worst_sell_price(price: Decimal, *, last: Decimal, mark: Decimal) -> Decimal:
     """Assuming price of a sell order: max(last x 1.0015, mark, its price).
 
-    Source: research/venues.md 4.2, vector bn-open-cost-short-new (Binance).
+    Source: docs/sources.md 4.2, vector bn-open-cost-short-new (Binance).
     """
     return max(last * _WORST_SELL, mark, price)
 
@@ -169,7 +169,7 @@ def worst_sell_price(price: Decimal, *, last: Decimal, mark: Decimal) -> Decimal
 def open_loss(side: OrderSide, *, base_size: Decimal, price: Decimal, mark: Decimal) -> Decimal:
     """Loss that an order would show against the mark at once: size x |min(0, s x (mark - price))|.
 
-    Source: research/venues.md 4.2, vector bn-open-cost-2020 (Binance).
+    Source: docs/sources.md 4.2, vector bn-open-cost-2020 (Binance).
     """
     return base_size * max(ZERO, -side.sign * (mark - price))
 
@@ -182,7 +182,7 @@ def netting(legs: Iterable[Leg], holds: Iterable[Hold], mode: PositionMode) -> d
     P is the position's value / leverage with its sign, buys and sells are orders at their own price / leverage. In
     hedge mode nothing nets.
 
-    Source: research/venues.md 1.2 (OKX since October 2024) and 4.2 (Binance).
+    Source: docs/sources.md 1.2 (OKX since October 2024) and 4.2 (Binance).
     """
     if mode == PositionMode.HEDGE:
         return {}
@@ -201,7 +201,7 @@ def netting(legs: Iterable[Leg], holds: Iterable[Hold], mode: PositionMode) -> d
 def holds_anything(hold: Hold) -> bool:
     """Whether an order counts in netting: not when it is reduce-only, nor where resting orders hold nothing.
 
-    Source: research/venues.md 1.2, 7.2.
+    Source: docs/sources.md 1.2, 7.2.
     """
     return not hold.order.reduce_only and (bool(hold.margin) or not hold.contracts)
 

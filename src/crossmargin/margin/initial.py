@@ -20,7 +20,7 @@ def initial_margin(value: Decimal, *, leverage: Decimal, size: Decimal, row: Tie
         rate                   value x (initial rate + slope x size)
         rate_by_open_interest  value x max(scaled initial rate, 1 / leverage)
 
-    Source: research/venues.md 1.2 (OKX), 4.2 (Binance), 8.2 (Deribit), 9.1 (dYdX).
+    Source: docs/sources.md 1.2 (OKX), 4.2 (Binance), 8.2 (Deribit), 9.1 (dYdX).
     """
     amount = _FORMULAS[rules.initial_margin](value, leverage, size, row, marks, instrument)
     return amount if rules.requirement_step is None else ceil_to(amount, rules.requirement_step)
@@ -29,7 +29,7 @@ def initial_margin(value: Decimal, *, leverage: Decimal, size: Decimal, row: Tie
 def rate_at(rate: Decimal, row: Tier, size: Decimal) -> Decimal:
     """A tier's rate at a size: rate + slope x size (base units), the whole position at the final rate.
 
-    Source: research/venues.md 8.2 (Deribit); slope is zero elsewhere.
+    Source: docs/sources.md 8.2 (Deribit); slope is zero elsewhere.
     """
     return rate + row.slope * size if row.slope else rate
 
@@ -42,7 +42,7 @@ def open_interest_rate(rate: Decimal, *, open_interest: Decimal, low: Decimal, h
 
     The grown rate is cut to a millionth; a high of zero means that the rate does not grow.
 
-    Source: research/venues.md 9.1, vector dx-oimf (dYdX v4: its tests cut 0.5999999991 to 0.599999).
+    Source: docs/sources.md 9.1, vector dx-oimf (dYdX v4: its tests cut 0.5999999991 to 0.599999).
 
     >>> open_interest_rate(Decimal("0.2"), open_interest=Decimal(75), low=Decimal(50), high=Decimal(100))
     Decimal('0.6')

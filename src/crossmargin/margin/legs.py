@@ -103,7 +103,7 @@ def requirement(leg: Leg, tier: int, value: Decimal) -> Requirement:
                       or a fraction of the initial margin: value x initial rate x rate
         fee         = value x taker;   spot-margin: (value + maintenance) x taker;   or fixed at the bankruptcy price
 
-    Source: SPEC 1; research/venues.md 1.1.1, 1.3.2 (the spot-margin form follows from the liquidation estimates),
+    Source: docs/spec.md 1; docs/sources.md 1.1.1, 1.3.2 (the spot-margin form follows from the liquidation estimates),
     4.3 (deduction), 6.2 (fee at bankruptcy), 8.2 (slope), 9.1 (fraction).
     """
     if leg.table is None:
@@ -124,7 +124,7 @@ def requirement(leg: Leg, tier: int, value: Decimal) -> Requirement:
 def position_leg(position: Position, marks: Marks, rulebook: Rulebook) -> Leg:
     """Build the leg of a position.
 
-    Source: SPEC 1 "position value", "floating PnL".
+    Source: docs/spec.md 1 "position value", "floating PnL".
     """
     instrument = rulebook.instrument(position.instrument)
     if instrument.kind == Kind.OPTION:
@@ -172,7 +172,7 @@ def order_leg(order: Order, contracts: Decimal, marks: Marks, rulebook: Rulebook
 
     The order has no PnL; it is valued at mark. Spot-margin orders count what they would borrow.
 
-    Source: research/venues.md 1.1: maintenance and tier size count opening orders.
+    Source: docs/sources.md 1.1: maintenance and tier size count opening orders.
     """
     instrument = rulebook.instrument(order.instrument)
     rules = rulebook.rules
@@ -205,7 +205,7 @@ def order_leg(order: Order, contracts: Decimal, marks: Marks, rulebook: Rulebook
 def closing_fee_rate(instrument: Instrument, rulebook: Rulebook) -> Decimal:
     """Fee rate that the venue adds to maintenance: the taker rate, or zero.
 
-    Source: research/venues.md 1.1.1.
+    Source: docs/sources.md 1.1.1.
     """
     if rulebook.rules.closing_fee != "taker_at_mark":
         return ZERO
@@ -224,7 +224,7 @@ def fee_at_bankruptcy(side_sign: int, value: Decimal, *, leverage: Decimal, inve
         inverse: Whether the contract pays in coin.
         rate: Taker fee rate.
 
-    Source: research/venues.md 6.2, vectors by-order-cost-linear and -inverse (Bybit).
+    Source: docs/sources.md 6.2, vectors by-order-cost-linear and -inverse (Bybit).
     """
     shift = quotient(value, leverage) * (side_sign if inverse else -side_sign)
     return (value + shift) * rate

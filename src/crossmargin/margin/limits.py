@@ -33,7 +33,7 @@ def largest_order(account: Account, order: Order, marks: Marks, rulebook: Rulebo
     Raises:
         MissingDataError: the instrument's lot_size is not known.
 
-    Source: SPEC 2 B7; admission as in `crossmargin.margin.admission.admit`.
+    Source: docs/spec.md 2 B7; admission as in `crossmargin.margin.admission.admit`.
     """
     lot = lot_of(rulebook.instrument(order.instrument), rulebook)
 
@@ -55,7 +55,7 @@ def smallest_deposit(assessment: Assessment, pool: Pool, ratio: Decimal) -> Deci
 
     For an isolated pool the amount is margin to add.
 
-    Source: SPEC 2 B7.
+    Source: docs/spec.md 2 B7.
     """
     missing = ratio * pool.risk.required - pool.risk.available
     return ceil_to(max(ZERO, missing), assessment.account.quantum(pool.currency))
@@ -84,7 +84,7 @@ def smallest_cut(assessment: Assessment, position: Position, ratio: Decimal) -> 
         MissingDataError: the instrument's lot_size is not known.
         UnsupportedError: the position is a spot-margin pair or an option.
 
-    Source: SPEC 2 B7.
+    Source: docs/spec.md 2 B7.
     """
     instrument = assessment.rulebook.instrument(position.instrument)
     if instrument.kind not in (Kind.PERPETUAL, Kind.FUTURE):
@@ -114,7 +114,7 @@ def smallest_cut(assessment: Assessment, position: Position, ratio: Decimal) -> 
 def after_cut(assessment: Assessment, position: Position, contracts: Decimal) -> Pool:
     """The pool once a part of a position is closed at mark; the pool left by an isolated position is its currency's.
 
-    Source: SPEC 2 B7; execution as in `crossmargin.margin.fills.fill`.
+    Source: docs/spec.md 2 B7; execution as in `crossmargin.margin.fills.fill`.
     """
     rulebook, marks = assessment.rulebook, assessment.marks
     instrument = rulebook.instrument(position.instrument)

@@ -62,7 +62,7 @@ def liquidation_price(assessment: Assessment, position: Position) -> Liquidation
     All instruments of the position's underlying in that pool move by the same factor; live orders, other legs' PnL
     and maintenance and the tier at the price itself count; option marks stay. Exact: rounded once, to 28 digits.
 
-    Source: SPEC 1 "liquidation price" (ours).
+    Source: docs/spec.md 1 "liquidation price" (ours).
     """
     pool = assessment.pool_of(position)
     underlying = assessment.rulebook.instrument(position.instrument).underlying

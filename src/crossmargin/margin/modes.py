@@ -22,7 +22,7 @@ def in_mode(account: Account, mode: MarginMode, marks: Marks, rulebook: Rulebook
     mode every isolated margin returns to it. Options stay as they are: their margin is not chosen by mode. The
     balance may come out negative: then the account could not have opened the book that way (`modes` says so).
 
-    Source: SPEC 1, worked example 5; research/venues.md 1.1 (isolated margin leaves the balance).
+    Source: docs/spec.md 1, worked example 5; docs/sources.md 1.1 (isolated margin leaves the balance).
     """
     held = {(each.instrument, each.side): each.margin_mode for each in account.positions if each.margin_mode == mode}
     for position in account.positions:
@@ -40,7 +40,7 @@ def in_mode(account: Account, mode: MarginMode, marks: Marks, rulebook: Rulebook
 def switched(account: Account, position: Position, mode: MarginMode, marks: Marks, rulebook: Rulebook) -> Account:
     """The account with one position moved to a margin mode; its PnL stays where the position is.
 
-    Source: SPEC 2 A7; research/venues.md 1.2 (margin mode is per position).
+    Source: docs/spec.md 2 A7; docs/sources.md 1.2 (margin mode is per position).
     """
     if position.margin_mode is mode:
         return account

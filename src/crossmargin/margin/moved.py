@@ -22,7 +22,7 @@ def moved(marks: Marks, rulebook: Rulebook, moves: Mapping[str, Decimal]) -> Mar
     Raises:
         ValueError: a move of -1 or below leaves no price.
 
-    Source: SPEC 2 B6 "price".
+    Source: docs/spec.md 2 B6 "price".
     """
     for coin, move in moves.items():
         if move <= -ONE:

@@ -56,7 +56,7 @@ class FrontierPoint(Struct, frozen=True, kw_only=True):
 def underlyings(pool: Pool) -> tuple[str, ...]:
     """Coins whose price moves a pool, in the order of its legs.
 
-    Source: SPEC 2 B4.
+    Source: docs/spec.md 2 B4.
     """
     return tuple(dict.fromkeys(leg.instrument.underlying for leg in pool.legs))
 
@@ -74,7 +74,7 @@ def market_moves(assessment: Assessment, betas: Mapping[str, Decimal]) -> tuple[
     Raises:
         MissingDataError: a coin of the book has no beta.
 
-    Source: SPEC 2 B4.
+    Source: docs/spec.md 2 B4.
     """
     found = []
     for pool in (*assessment.cross.values(), *assessment.isolated.values()):
@@ -116,7 +116,7 @@ def frontier(
     Raises:
         MissingDataError: the pool does not hold both coins.
 
-    Source: SPEC 2 B4.
+    Source: docs/spec.md 2 B4.
     """
     pool = assessment.pool_in(currency) if currency in assessment.currencies else None
     held = underlyings(pool) if pool is not None else ()

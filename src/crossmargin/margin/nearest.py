@@ -30,7 +30,7 @@ _STRAIGHT, _SAME = Decimal("1e-18"), Decimal("1e-24")
 def nearest(assessment: Assessment, pool: Pool, betas: Mapping[str, Decimal], *, up: bool) -> Crossing | None:
     """Nearest common move, up or down, at which a pool's ratio reaches 1; arguments as in `crossing`.
 
-    Source: SPEC 1 "liquidation price" (ours).
+    Source: docs/spec.md 1 "liquidation price" (ours).
     """
     if pool.isolated is not None or ACCOUNT_POOL not in assessment.cross:
         return crossing(pool, betas, assessment.rulebook.rules, up=up)
@@ -40,7 +40,7 @@ def nearest(assessment: Assessment, pool: Pool, betas: Mapping[str, Decimal], *,
 def nearest_zero_equity(assessment: Assessment, pool: Pool, underlying: str) -> Move | None:
     """Nearest move of one coin at which what supports a pool is used up, None when no price does that.
 
-    Source: SPEC 2 B5.
+    Source: docs/spec.md 2 B5.
     """
     if pool.isolated is not None or ACCOUNT_POOL not in assessment.cross:
         return zero_equity(pool, underlying)

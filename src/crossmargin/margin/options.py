@@ -40,7 +40,7 @@ def short_option_margin(
         UnsupportedError: the rulebook has no sourced rates for this venue or base currency.
         MissingDataError: strike, option type or forward price was not given.
 
-    Source: research/venues.md 1.3.3 (OKX; maintenance documented, not reproduced by numbers).
+    Source: docs/sources.md 1.3.3 (OKX; maintenance documented, not reproduced by numbers).
     """
     rates = _rates(instrument, rulebook)
     mark = marks.mark_of(instrument.id)
@@ -67,7 +67,7 @@ def forward_price(instrument: Instrument, marks: Marks) -> Decimal:
     Raises:
         MissingDataError: there is none.
 
-    Source: research/venues.md 1.3.3.
+    Source: docs/sources.md 1.3.3.
     """
     forward = marks.forward.get(instrument.id) or marks.forward.get(instrument.underlying)
     if forward is None:
@@ -80,7 +80,7 @@ def forward_price(instrument: Instrument, marks: Marks) -> Decimal:
 def initial_rate(instrument: Instrument, marks: Marks, rates: OptionRates) -> Decimal:
     """max(a, b - OTM / forward), a fraction of the underlying.
 
-    Source: research/venues.md 1.3.3.
+    Source: docs/sources.md 1.3.3.
     """
     forward = forward_price(instrument, marks)
     if instrument.strike is None or instrument.option_type is None:
@@ -99,7 +99,7 @@ def opening_hold(order: Order, contracts: Decimal, fee_rate: Decimal, marks: Mar
         buy:   (price x unit + fee) x n
         sell:  (max(initial margin per coin - price, floor) x unit + fee) x n,     fee = fee rate x unit
 
-    Source: research/venues.md 1.3.3.
+    Source: docs/sources.md 1.3.3.
     """
     instrument = rulebook.instrument(order.instrument)
     price = order.price if order.price is not None else marks.mark_of(instrument.id)
@@ -127,7 +127,7 @@ def closing_hold(
         buy to close:   max(price - initial margin per coin + fee rate, 0) x unit x n
         sell to close:  max(fee rate - price, 0) x unit x n
 
-    Source: research/venues.md 1.3.3, vector okx-option-close-orders.
+    Source: docs/sources.md 1.3.3, vector okx-option-close-orders.
     """
     if side == OrderSide.BUY:
         return max(price - initial_per_coin + fee_rate, ZERO) * unit * contracts

@@ -99,7 +99,7 @@ class Pool(Struct, frozen=True, kw_only=True):
 def requirements(legs: Iterable[Leg], step: Decimal | None = None) -> list[Requirement]:
     """Requirement of every leg, each in the tier of its group's whole size, rounded up to a step where there is one.
 
-    Source: research/venues.md 1.3.1, 4.3.
+    Source: docs/sources.md 1.3.1, 4.3.
     """
     legs = tuple(legs)
     sizes: dict[str, Decimal] = {}
@@ -118,7 +118,7 @@ def requirements(legs: Iterable[Leg], step: Decimal | None = None) -> list[Requi
 
 
 def _rounded(leg: Leg, exactly: Requirement, step: Decimal) -> Requirement:
-    """Round up; a fraction of the initial margin is taken of the initial margin as rounded (research/venues.md 9.1)."""
+    """Round up; a fraction of the initial margin is taken of the initial margin as rounded (docs/sources.md 9.1)."""
     maintenance = exactly.maintenance
     if leg.table is not None and exactly.tier is not None and leg.table.scheme == "of_initial":
         row = leg.table.tiers[exactly.tier]
@@ -129,7 +129,7 @@ def _rounded(leg: Leg, exactly: Requirement, step: Decimal) -> Requirement:
 def status_of(risk: Risk, rules: Rules) -> Status:
     """Compare what supports with what is required, without a division.
 
-    Source: SPEC 1 "margin ratio": warn at <= warn_at, liquidate by the rulebook's trigger at 1.
+    Source: docs/spec.md 1 "margin ratio": warn at <= warn_at, liquidate by the rulebook's trigger at 1.
     """
     required = risk.required
     if rules.triggered(risk.available, required):

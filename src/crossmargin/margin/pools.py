@@ -16,7 +16,7 @@ __all__ = ["currency_pool", "isolated_margin", "isolated_pool", "write_holds", "
 def write_holds(sheets: dict[str, Sheet], cross: dict[str, list[Leg]], holds: list[Hold], account: Account) -> None:
     """Write what live orders hold; an isolated order counts with its fee, a cross one apart from it.
 
-    Source: SPEC 1 "in use".
+    Source: docs/spec.md 1 "in use".
     """
     for hold in holds:
         sheet = sheets[hold.currency]
@@ -41,7 +41,7 @@ def write_holds(sheets: dict[str, Sheet], cross: dict[str, list[Leg]], holds: li
 def currency_pool(currency: str, legs: list[Leg], sheet: Sheet, rulebook: Rulebook) -> Pool:
     """The cross pool of one currency.
 
-    Source: SPEC 1 "pool", "margin ratio"; research/venues.md 1.1.1.
+    Source: docs/spec.md 1 "pool", "margin ratio"; docs/sources.md 1.1.1.
     """
     charges = requirements(legs, rulebook.rules.requirement_step)
     for leg, charge in zip(legs, charges, strict=True):
@@ -68,7 +68,7 @@ def currency_pool(currency: str, legs: list[Leg], sheet: Sheet, rulebook: Rulebo
 def write_leg(sheet: Sheet, leg: Leg, charge: Requirement) -> None:
     """Write what a cross leg is worth and needs.
 
-    Source: SPEC 1.
+    Source: docs/spec.md 1.
     """
     sheet.add(EntryKind.MAINTENANCE, charge.maintenance, (leg, charge))
     sheet.add(EntryKind.CLOSING_FEE, charge.fee, (leg, charge))
@@ -82,7 +82,7 @@ def write_leg(sheet: Sheet, leg: Leg, charge: Requirement) -> None:
 def isolated_pool(leg: Leg, sheet: Sheet, rulebook: Rulebook) -> Pool:
     """The pool that one isolated position is.
 
-    Source: SPEC 1 "pool"; research/venues.md 1.1.1.
+    Source: docs/spec.md 1 "pool"; docs/sources.md 1.1.1.
     """
     position = leg.holding
     assert isinstance(position, Position)
@@ -112,6 +112,6 @@ def isolated_pool(leg: Leg, sheet: Sheet, rulebook: Rulebook) -> Pool:
 def isolated_margin(position: Position, leg: Leg) -> Decimal:
     """Margin of an isolated position: as given, else entry value / leverage.
 
-    Source: SPEC 4 "isolated: margin (default entry notional / leverage)".
+    Source: docs/spec.md 4 "isolated: margin (default entry notional / leverage)".
     """
     return quotient(leg.entry_value, position.leverage) if position.margin is None else position.margin

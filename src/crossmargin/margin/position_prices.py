@@ -41,7 +41,7 @@ class Price(Struct, frozen=True):
 def bankruptcy_price(assessment: Assessment, position: Position) -> Price:
     """Mark price at which what supports the position's pool is used up, all else fixed.
 
-    Source: SPEC 2 B5; research/venues.md 1.4 (zero-equity price).
+    Source: docs/spec.md 2 B5; docs/sources.md 1.4 (zero-equity price).
     """
     pool = assessment.pool_of(position)
     instrument = assessment.rulebook.instrument(position.instrument)
@@ -58,7 +58,7 @@ def break_even_price(assessment: Assessment, position: Position) -> Price:
     """Price at which closing the position leaves neither profit nor loss after fees, by the rulebook's formula.
 
     Where the position carries no fee of its own, the opening fee is taken at the taker rate.
-    Source: SPEC 2 B5; research/venues.md 1.1.2 (OKX), 4 (Binance).
+    Source: docs/spec.md 2 B5; docs/sources.md 1.1.2 (OKX), 4 (Binance).
     """
     instrument = assessment.rulebook.instrument(position.instrument)
     rate = instrument.taker_fee
@@ -99,7 +99,7 @@ def break_even_price(assessment: Assessment, position: Position) -> Price:
 def printed_liquidation_price(assessment: Assessment, position: Position) -> Price:
     """The venue's own estimate, by the formula that the rulebook names.
 
-    Source: research/venues.md 1.4 (``okx``: cash only, open orders left out, none with several instruments; isolated
+    Source: docs/sources.md 1.4 (``okx``: cash only, open orders left out, none with several instruments; isolated
     positions one tick early) and 4.4 (``binance``: the bracket at the price itself, other symbols fixed).
     """
     formula = _FORMULAS.get(assessment.rulebook.rules.venue_liquidation)

@@ -51,7 +51,7 @@ def linear_price(
     Returns:
         The price, or None when it is not above zero.
 
-    Source: research/venues.md 1.4 (OKX) and 4.4 (Binance); reproduced by recorded and published examples.
+    Source: docs/sources.md 1.4 (OKX) and 4.4 (Binance); reproduced by recorded and published examples.
 
     >>> linear_price(Decimal(3000), short=PriceLeg(Decimal(10), Decimal(3000), Decimal("0.005")))
     Decimal('3283.582089552238805970149254')
@@ -72,7 +72,7 @@ def inverse_price(
     Returns:
         The price, or None: a short whose cash covers kS / ES has none.
 
-    Source: research/venues.md 1.4 (longs reproduced by recorded answers, shorts by symmetry) and 5.1.
+    Source: docs/sources.md 1.4 (longs reproduced by recorded answers, shorts by symmetry) and 5.1.
 
     >>> inverse_price(Decimal(1), long=PriceLeg(Decimal(100_000), Decimal(100_000)))
     Decimal('50000')
@@ -86,7 +86,7 @@ def inverse_price(
 def linear_bankruptcy_price(side: Side, *, size: Decimal, entry_price: Decimal, margin: Decimal) -> Decimal | None:
     """Price at which a linear position's margin is used up: E - s x margin / k; None when not above zero.
 
-    Source: research/venues.md 1.4 (zero-equity price).
+    Source: docs/sources.md 1.4 (zero-equity price).
 
     >>> linear_bankruptcy_price(Side.LONG, size=Decimal(2), entry_price=Decimal(100), margin=Decimal(20))
     Decimal('90')
@@ -98,7 +98,7 @@ def linear_bankruptcy_price(side: Side, *, size: Decimal, entry_price: Decimal, 
 def inverse_bankruptcy_price(side: Side, *, face: Decimal, entry_price: Decimal, margin: Decimal) -> Decimal | None:
     """Price at which an inverse position's coin margin is used up: k / (k / E + s x margin), None if not above zero.
 
-    Source: research/venues.md 6.4: E x L / (L + 1) for a long, E x L / (L - 1) for a short.
+    Source: docs/sources.md 6.4: E x L / (L + 1) for a long, E x L / (L - 1) for a short.
     """
     return _positive(face, quotient(face, entry_price) + side.sign * margin)
 
@@ -107,7 +107,7 @@ def inverse_bankruptcy_price(side: Side, *, face: Decimal, entry_price: Decimal,
 def early_tick(side: Side, *, price: Decimal, tick: Decimal) -> Decimal:
     """A liquidation or bankruptcy price on the tick that the market meets first: up for a long, down for a short.
 
-    Source: research/venues.md 6.1, vector by-bankruptcy-inverse-tick (Bybit).
+    Source: docs/sources.md 6.1, vector by-bankruptcy-inverse-tick (Bybit).
 
     >>> early_tick(Side.LONG, price=Decimal("7735.37"), tick=Decimal("0.5"))
     Decimal('7735.5')
@@ -120,7 +120,7 @@ def round_trip_break_even(side: Side, *, entry_price: Decimal, taker_fee: Decima
     """Break-even price of a position just opened, both fees at the taker rate: E (1 + s t) / (1 - s t).
 
     The same for linear and inverse contracts.
-    Source: research/venues.md 1.1.2, recorded answers of OKX.
+    Source: docs/sources.md 1.1.2, recorded answers of OKX.
     """
     fee = side.sign * taker_fee
     return scaled(entry_price, ONE + fee, ONE - fee)
@@ -136,7 +136,7 @@ def break_even_with_fees(
         linear:   (k E + s (fees - realised)) / (k (1 - s t))
         inverse:  k (1 + s t) / (k / E - s (fees - realised))
 
-    Source: research/venues.md 1.1.2, vector okx-isolated-cashflow (linear long); the others by the same equation.
+    Source: docs/sources.md 1.1.2, vector okx-isolated-cashflow (linear long); the others by the same equation.
     """
     fee = side.sign * taker_fee
     owed = side.sign * (fees_paid - realized_pnl)
@@ -166,7 +166,7 @@ def spot_margin_price(
         short, base as margin:   assets / (w - margin)
         short, quote as margin:  (assets + margin) / w
 
-    Source: research/venues.md 1.3.2 (documented; shorts unconfirmed).
+    Source: docs/sources.md 1.3.2 (documented; shorts unconfirmed).
 
     >>> spot_margin_price(Side.LONG, debt=Decimal(10_005), assets=Decimal(1), margin=Decimal("0.1"),
     ...     margin_in_base=True, maintenance_rate=Decimal("0.03"), taker_fee=Decimal("0.001"))

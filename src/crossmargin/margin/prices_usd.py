@@ -17,7 +17,7 @@ def usd_price(marks: Marks, currency: str) -> Decimal | None:
     In this order: its USD price ([fx], or index X-USD), its USDT pair x USDT/USD, its USDC pair x USDC/USD, its BTC
     pair x BTC/USD. A pair is looked up in the index, then in marks and last prices.
 
-    Source: SPEC 1 "total equity in USD".
+    Source: docs/spec.md 1 "total equity in USD".
 
     >>> usd_price(Marks(fx={"USDT": Decimal("0.9997")}, index={"ETH-USDT": Decimal(3000)}), "ETH")
     Decimal('2999.1000')

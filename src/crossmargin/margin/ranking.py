@@ -20,7 +20,7 @@ def profit_on_wallet(floating_pnl: Decimal, *, wallet: Decimal) -> Decimal:
     Returns:
         A fraction, half-even to 28 digits.
 
-    Source: research/venues.md 4.5 (Binance), vector bn-adl-rank-user-numbers.
+    Source: docs/sources.md 4.5 (Binance), vector bn-adl-rank-user-numbers.
 
     >>> profit_on_wallet(Decimal(30), wallet=Decimal(20))
     Decimal('1.5')
@@ -42,7 +42,7 @@ def profit_times_risk(floating_pnl: Decimal, *, wallet: Decimal, required_share:
     Returns:
         A score without unit; zero for a position in loss.
 
-    Source: research/venues.md 4.5 (Binance), vector bn-adl-rank-user-numbers.
+    Source: docs/sources.md 4.5 (Binance), vector bn-adl-rank-user-numbers.
 
     >>> profit_times_risk(Decimal(30), wallet=Decimal(20), required_share=Decimal("0.2"))
     Decimal('0.30')
@@ -58,7 +58,7 @@ def pool_drawdown(now: Decimal, *, peak: Decimal) -> Decimal:
         now: Result of the pool now.
         peak: Its highest of the last hours, above zero.
 
-    Source: research/venues.md 6.5 (Bybit: deleveraging starts at -0.3).
+    Source: docs/sources.md 6.5 (Bybit: deleveraging starts at -0.3).
 
     >>> pool_drawdown(Decimal(70), peak=Decimal(100))
     Decimal('-0.3')

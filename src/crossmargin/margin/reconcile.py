@@ -64,7 +64,7 @@ def reconcile(
     computed again at the venue's mark agrees), another tier (the reported maintenance over the notional is another rate
     than ours), a fee (the difference is the closing fee), the entry price; else it stays unexplained.
 
-    Source: SPEC 2 B9.
+    Source: docs/spec.md 2 B9.
     """
     theirs = {rulebook.instrument(each.instrument).id: each for each in reported}
     new_marks = {

@@ -19,7 +19,7 @@ def bucket_pnl(size: Decimal, *, shock: Decimal, inverse: bool) -> Decimal:
         shock: Move of the index as a fraction, above -1.
         inverse: Whether the contract pays in coin.
 
-    Source: research/venues.md 8.3, vector db-pm-matrix-example (Deribit).
+    Source: docs/sources.md 8.3, vector db-pm-matrix-example (Deribit).
 
     >>> bucket_pnl(Decimal(3), shock=Decimal("0.25"), inverse=True)
     Decimal('0.6')
@@ -37,7 +37,7 @@ def roll_charge(sizes: Iterable[Decimal], *, least: Decimal, annual: Decimal = Z
         annual: Move for each year to expiry.
         years: Time to expiry.
 
-    Source: research/venues.md 8.3 (Deribit).
+    Source: docs/sources.md 8.3 (Deribit).
 
     >>> roll_charge([Decimal(3), Decimal(-1)], least=Decimal("0.01"))
     Decimal('0.04')
@@ -49,7 +49,7 @@ def roll_charge(sizes: Iterable[Decimal], *, least: Decimal, annual: Decimal = Z
 def matrix_margin(pnls: Iterable[Decimal], *, roll: Decimal) -> Decimal:
     """Margin of a scenario grid: the loss of its worst bucket (zero if none loses) and the roll charge.
 
-    Source: research/venues.md 8.3 (Deribit).
+    Source: docs/sources.md 8.3 (Deribit).
 
     >>> matrix_margin([Decimal(5), Decimal(-7)], roll=Decimal(1))
     Decimal('8')
@@ -61,7 +61,7 @@ def matrix_margin(pnls: Iterable[Decimal], *, roll: Decimal) -> Decimal:
 def offset_gain(pnl: Decimal, *, share: Decimal) -> Decimal:
     """Part of a bucket's gain that counts against the losses of other index pairs: share x max(0, profit).
 
-    Source: research/venues.md 8.3, vector db-pm-live-eth (Deribit).
+    Source: docs/sources.md 8.3, vector db-pm-live-eth (Deribit).
 
     >>> offset_gain(Decimal(5), share=Decimal("0.6")), offset_gain(Decimal(-5), share=Decimal("0.6"))
     (Decimal('3.0'), Decimal('0.0'))
@@ -80,7 +80,7 @@ def unit_maintenance(worst_of: Iterable[Decimal], *, added: Iterable[Decimal], l
         added: Basis, vega, interest rate and de-peg charges: all count.
         least: Minimum charge.
 
-    Source: research/venues.md 3, vector okx-pm-imr (OKX).
+    Source: docs/sources.md 3, vector okx-pm-imr (OKX).
 
     >>> unit_maintenance([Decimal(9), Decimal(1)], added=[Decimal(2)], least=Decimal(4))
     Decimal('11')
@@ -99,7 +99,7 @@ def matrix_requirements(matrix: Decimal, *, factor: Decimal, added: Decimal = ZE
         factor: Maintenance as a share of it (0.8 in the recorded answers).
         added: Margin of open orders and of market-maker protection: maintenance ignores it.
 
-    Source: research/venues.md 8.3, vector db-pm-matrix-example (Deribit).
+    Source: docs/sources.md 8.3, vector db-pm-matrix-example (Deribit).
 
     >>> matrix_requirements(Decimal(10), factor=Decimal("0.8"), added=Decimal(1))
     (Decimal('11'), Decimal('8.0'))

@@ -35,7 +35,7 @@ class Share(Struct, frozen=True, kw_only=True):
 def shares(assessment: Assessment) -> dict[str, Share]:
     """Contribution of every position, by position id.
 
-    Source: SPEC 2 B1.
+    Source: docs/spec.md 2 B1.
     """
     found = {}
     for position in assessment.account.positions:
@@ -69,7 +69,7 @@ def shares(assessment: Assessment) -> dict[str, Share]:
 def _realised(assessment: Assessment, leg: Leg, price: Decimal) -> Decimal:
     """What the account's collateral gains when a PnL that counts in full becomes cash, which counts by its slices.
 
-    Source: research/venues.md 5.2 (Binance), 6.1 (Bybit).
+    Source: docs/sources.md 5.2 (Binance), 6.1 (Bybit).
     """
     rulebook = assessment.rulebook
     if ACCOUNT_POOL not in assessment.cross or rulebook.rules.collateral_pnl == "discounted" or not leg.pnl:
@@ -85,7 +85,7 @@ def _realised(assessment: Assessment, leg: Leg, price: Decimal) -> Decimal:
 def account_price(assessment: Assessment, currency: str) -> Decimal:
     """Factor from a leg's currency to its cross pool's: the USD price in an account pool, else 1.
 
-    Source: SPEC 2 A5.
+    Source: docs/spec.md 2 A5.
     """
     if ACCOUNT_POOL not in assessment.cross:
         return ONE

@@ -45,7 +45,7 @@ def close_size(
             r = 1 / leverage if equity >= initial margin, else the maintenance rate; never more than the assets
         in different currencies: all of the position's assets, and only those
 
-    Source: SPEC 1 "spot-margin closing"; research/venues.md 1.3.2.
+    Source: docs/spec.md 1 "spot-margin closing"; docs/sources.md 1.3.2.
 
     >>> long = Position(instrument="BTC-USDT", side=Side.LONG, assets=Decimal(2), liability=Decimal(100),
     ...                 leverage=Decimal(10))
@@ -68,7 +68,7 @@ def repayment(position: Position, *, traded: Decimal, price: Decimal, fee_rate: 
         received = long: traded x price x (1 - fee)        short: traded / price x (1 - fee)
         deficit  = max(0, debt - received)
 
-    Source: SPEC 1 "spot-margin closing": a deficit is taken from the account's equity.
+    Source: docs/spec.md 1 "spot-margin closing": a deficit is taken from the account's equity.
     """
     gross = traded * price if position.side == Side.LONG else quotient(traded, price)
     received = gross * (ONE - fee_rate)
@@ -90,7 +90,7 @@ def closed_account(account: Account, position: Position, instrument: Instrument,
     In the margin's currency a deficit comes straight from the balance. When the debt is in the other currency it leaves
     a negative balance there, which the account has to cover. Isolated margin returns to the balance.
 
-    Source: SPEC 1 "spot-margin closing".
+    Source: docs/spec.md 1 "spot-margin closing".
     """
     debt_in, asset_in = instrument.quote, instrument.base
     if position.side == Side.SHORT:
@@ -105,7 +105,7 @@ def closed_account(account: Account, position: Position, instrument: Instrument,
 def partly_closed(position: Position, result: Repayment, contracts: Decimal) -> Position:
     """The position after a partial close; the closed size stays in the average open price.
 
-    Source: SPEC 1 "spot-margin closing"; vector okx-margin-avgpx-keeps-closed.
+    Source: docs/spec.md 1 "spot-margin closing"; vector okx-margin-avgpx-keeps-closed.
     """
     interest = max(ZERO, position.interest - result.repaid)
     principal = result.repaid - (position.interest - interest)

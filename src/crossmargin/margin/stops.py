@@ -17,7 +17,7 @@ def liquidated_first(stop: Decimal, liquidation: Decimal | None, *, falling: boo
         liquidation: Liquidation price on the same side of the mark; None when there is none.
         falling: Whether the price comes from above.
 
-    Source: SPEC 2 B6 ("whether liquidation comes first").
+    Source: docs/spec.md 2 B6 ("whether liquidation comes first").
 
     >>> liquidated_first(Decimal(90), Decimal(80), falling=True)
     False
@@ -32,7 +32,7 @@ def first_exit(stop: Decimal, liquidation: Decimal | None, *, falling: bool) -> 
 
         falling:  max(stop, liquidation)        rising:  min(stop, liquidation)
 
-    Source: SPEC 2 B6; freqtrade's published cases of a stop beside a liquidation price.
+    Source: docs/spec.md 2 B6; freqtrade's published cases of a stop beside a liquidation price.
 
     >>> first_exit(Decimal("2.2"), Decimal("3.8"), falling=False)
     Decimal('2.2')
@@ -53,7 +53,7 @@ def price_before_liquidation(liquidation: Decimal, *, entry_price: Decimal, shar
         entry_price: Average open price; above the liquidation price of a long, below that of a short.
         share: 0 is the liquidation price itself, 1 the entry price.
 
-    Source: SPEC 2 B6; the liquidation buffer of freqtrade's published cases.
+    Source: docs/spec.md 2 B6; the liquidation buffer of freqtrade's published cases.
 
     >>> price_before_liquidation(Decimal(80), entry_price=Decimal(100), share=Decimal("0.05"))
     Decimal('81.00')

@@ -20,7 +20,7 @@ class Transition(StrEnum):
 def covers_initial(risk: Risk) -> bool:
     """Whether what supports a pool covers its initial margin: available >= initial.
 
-    Source: research/venues.md 9.2.
+    Source: docs/sources.md 9.2.
     """
     return risk.available >= risk.initial
 
@@ -29,7 +29,7 @@ def covers_initial(risk: Risk) -> bool:
 def covers_maintenance(risk: Risk) -> bool:
     """Whether what supports a pool covers all that it requires: available >= maintenance + closing fees.
 
-    Source: research/venues.md 9.4 (equality is safe).
+    Source: docs/sources.md 9.4 (equality is safe).
     """
     return risk.available >= risk.required
 
@@ -52,7 +52,7 @@ def transition(before: Risk, after: Risk) -> Transition:
         before: The pool as it is, its initial margin at today's rates.
         after: The pool as it would be.
 
-    Source: research/venues.md 9.2 (dYdX v4, chain code of account updates).
+    Source: docs/sources.md 9.2 (dYdX v4, chain code of account updates).
 
     >>> from decimal import Decimal
     >>> def state(available: int, initial: int, maintenance: int) -> Risk:
@@ -84,7 +84,7 @@ def risk_order(first: Risk, second: Risk) -> int:
 
     Two pools that both owe more than they have come out the other way round by this product, as they do at the venue.
 
-    Source: v4-chain risk comparison (dYdX v4), research/venues.md 9.2.
+    Source: v4-chain risk comparison (dYdX v4), docs/sources.md 9.2.
 
     >>> from decimal import Decimal
     >>> thin = Risk(available=Decimal(100), initial=Decimal(0), maintenance=Decimal(150), fees=Decimal(0))

@@ -30,8 +30,8 @@ def account_figures(assessment: Assessment) -> AccountFigures:
 
         total = sum over currencies of amount x USD price
 
-    Source: SPEC 1 and 4 "account". In single-currency mode there is no account-wide ratio: each currency is its own
-    pool, `status` is that of the worst.
+    Source: docs/spec.md 1 and 4 "account". In single-currency mode there is no account-wide ratio: each currency is its
+    own pool, `status` is that of the worst.
     """
     reasons = {
         "account.adjusted_equity": "single-currency mode: collateral is not shared between currencies",

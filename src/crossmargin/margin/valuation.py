@@ -26,7 +26,7 @@ def notional(instrument: Instrument, contracts: Decimal, price: Decimal) -> Deci
     Returns:
         Settlement currency (options: the currency of the contract value).
 
-    Source: SPEC 1 "position value"; research/venues.md 1.1.2.
+    Source: docs/spec.md 1 "position value"; docs/sources.md 1.1.2.
 
     >>> swap = Instrument(id="X", kind=Kind.PERPETUAL, base="BTC", quote="USDT", settle="USDT",
     ...                   contract_value=Decimal("0.01"))
@@ -60,7 +60,7 @@ def floating_pnl(
     Returns:
         Settlement currency; a loss is negative.
 
-    Source: SPEC 1 "floating PnL"; research/venues.md 1.1.2, reproduced by recorded answers.
+    Source: docs/spec.md 1 "floating PnL"; docs/sources.md 1.1.2, reproduced by recorded answers.
 
     >>> swap = Instrument(id="X", kind=Kind.PERPETUAL, base="ETH", quote="USDT", settle="USDT")
     >>> floating_pnl(swap, Side.SHORT, Decimal(10), entry_price=Decimal(3000), mark_price=Decimal(3300))
@@ -79,7 +79,7 @@ def floating_pnl(
 def option_value(instrument: Instrument, side: Side, contracts: Decimal, mark_price: Decimal) -> Decimal:
     """Market value of an option position: s x n x unit x M; negative for a short.
 
-    Source: SPEC 1 "equity"; research/venues.md 1.1.1.
+    Source: docs/spec.md 1 "equity"; docs/sources.md 1.1.1.
     """
     return side.sign * contracts * instrument.unit * mark_price
 
@@ -93,7 +93,7 @@ def spot_margin_value(instrument: Instrument, position: Position, mark_price: De
         short, base as margin:    liability + interest
         short, quote as margin:  (liability + interest) x M
 
-    Source: SPEC 1 "spot-margin IM"; research/venues.md 1.3.2.
+    Source: docs/spec.md 1 "spot-margin IM"; docs/sources.md 1.3.2.
     """
     in_base = position.margin_currency == instrument.base
     if position.side == Side.LONG:
@@ -110,7 +110,7 @@ def spot_margin_pnl(instrument: Instrument, position: Position, mark_price: Deci
         short, base as margin:   assets / M - (liability + interest)
         short, quote as margin:  assets - (liability + interest) x M
 
-    Source: SPEC 1 "floating PnL"; research/venues.md 1.3.2.
+    Source: docs/spec.md 1 "floating PnL"; docs/sources.md 1.3.2.
     """
     in_base = position.margin_currency == instrument.base
     if position.side == Side.LONG:
@@ -123,6 +123,6 @@ def spot_margin_pnl(instrument: Instrument, position: Position, mark_price: Deci
 def held_in(instrument: Instrument, position: Position) -> str:
     """Currency whose pool a position belongs to: its margin currency, else the settlement currency.
 
-    Source: SPEC 1 "pool".
+    Source: docs/spec.md 1 "pool".
     """
     return position.margin_currency or instrument.settle

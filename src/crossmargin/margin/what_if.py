@@ -52,7 +52,7 @@ def what_if(account: Account, marks: Marks, rulebook: Rulebook, changes: Iterabl
     Raises:
         MissingDataError: a change needs a price, fee or rate that is not known.
 
-    Source: SPEC 2 B6.
+    Source: docs/spec.md 2 B6.
     """
     situation = Situation(account=account, marks=marks, rulebook=rulebook)
     steps = []
@@ -74,7 +74,7 @@ def what_if(account: Account, marks: Marks, rulebook: Rulebook, changes: Iterabl
 def differences(before: CurrencyFigures | None, after: CurrencyFigures | None) -> dict[str, Decimal]:
     """After minus before, figure by figure, where both exist; a currency that was not there counts as zero.
 
-    Source: SPEC 4 "what-if prints before, after, difference".
+    Source: docs/spec.md 4 "what-if prints before, after, difference".
     """
     found = {}
     some = before if before is not None else after

@@ -22,7 +22,7 @@ def largest_withdrawal(assessment: Assessment, currency: str) -> Decimal:
     Under the first rule unrealised gains are not money: they neither leave nor stand in for margin. (Paper profits that
     could be withdrawn emptied more than one venue.)
 
-    Source: SPEC 2 B7; research/reliability.md L10; research/venues.md 9.2 (over_initial), 7.1 (tenth).
+    Source: docs/spec.md 2 B7; docs/engine.md L10; docs/sources.md 9.2 (over_initial), 7.1 (tenth).
     """
     figures = assessment.currencies.get(currency)
     if figures is None:
@@ -40,7 +40,7 @@ def largest_removal(assessment: Assessment, position: Position) -> Decimal:
     Raises:
         UnsupportedError: the rulebook has no sourced rule.
 
-    Source: research/venues.md 1.2 (OKX, observed).
+    Source: docs/sources.md 1.2 (OKX, observed).
     """
     if assessment.rulebook.rules.isolated_removal == "none":
         raise UnsupportedError(f"{assessment.rulebook.venue}: no sourced rule for removing isolated margin")

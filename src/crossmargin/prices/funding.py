@@ -34,7 +34,7 @@ def funding_payment(side: Side, *, value: Decimal, rate: Decimal) -> Decimal:
     Returns:
         Settlement currency, unrounded.
 
-    Source: research/venues.md 1.6 (OKX), 4.6 (Binance).
+    Source: docs/sources.md 1.6 (OKX), 4.6 (Binance).
 
     >>> funding_payment(Side.LONG, value=Decimal(20), rate=Decimal("0.0001"))
     Decimal('-0.0020')
@@ -60,7 +60,7 @@ def funding_rate(
     Returns:
         A fraction of position value for one settlement, half-even to 28 digits.
 
-    Source: research/venues.md 4.6 (Binance since September 2025), 1.6 (OKX); vector bn-funding-rule.
+    Source: docs/sources.md 4.6 (Binance since September 2025), 1.6 (OKX); vector bn-funding-rule.
 
     >>> funding_rate(Decimal("0.001"), interest=Decimal("0.0001"), band=Decimal("0.0005"),
     ...              interval=Decimal(4), full_interval=Decimal(8))
@@ -82,7 +82,7 @@ def weighted_premium(samples: Sequence[Decimal]) -> Decimal:
     Returns:
         A fraction, half-even to 28 digits.
 
-    Source: research/venues.md 4.6 (Binance), 6.6 (Bybit), vector by-funding-weights.
+    Source: docs/sources.md 4.6 (Binance), 6.6 (Bybit), vector by-funding-weights.
 
     >>> weighted_premium([Decimal("0.0012"), Decimal("0.0006"), Decimal("0.0003")])
     Decimal('0.00055')
@@ -100,7 +100,7 @@ def median_premium(samples: Sequence[Decimal], *, least: int = 0) -> Decimal:
         samples: Premiums over the index, at least one of samples or least.
         least: Number of votes up to which zeros are added.
 
-    Source: research/venues.md 9.5 (dYdX v4).
+    Source: docs/sources.md 9.5 (dYdX v4).
 
     >>> median_premium([Decimal(3), Decimal(5)], least=3)
     Decimal('3')
@@ -119,7 +119,7 @@ def interest_component(quote_rate: Decimal, *, base_rate: Decimal, settlements: 
         base_rate: Daily interest of the base currency, a fraction.
         settlements: Number of settlements a day, above zero.
 
-    Source: research/venues.md 6.6, vector by-interest-rate (Bybit).
+    Source: docs/sources.md 6.6, vector by-interest-rate (Bybit).
 
     >>> interest_component(Decimal("0.0006"), base_rate=Decimal("0.0003"), settlements=Decimal(3))
     Decimal('0.0001')
@@ -137,7 +137,7 @@ def damped_premium(premium: Decimal, *, damper: Decimal) -> Decimal:
         premium: Premium of the mark over the index, a fraction for the full interval.
         damper: Half the width of the band, zero or more.
 
-    Source: research/venues.md 8.6 (Deribit).
+    Source: docs/sources.md 8.6 (Deribit).
 
     >>> damped_premium(Decimal("0.0010"), damper=Decimal("0.00025")), damped_premium(ZERO, damper=Decimal("0.00025"))
     (Decimal('0.00075'), Decimal('0.00000'))
@@ -149,7 +149,7 @@ def damped_premium(premium: Decimal, *, damper: Decimal) -> Decimal:
 def funding_cap(factor: Decimal, *, initial_rate: Decimal, maintenance_rate: Decimal) -> Decimal:
     """Largest funding rate of a full interval, either way: factor x (initial rate - maintenance rate).
 
-    Source: research/venues.md 9.5, vector dx-funding-cap (dYdX v4: factor 6, 8 hours).
+    Source: docs/sources.md 9.5, vector dx-funding-cap (dYdX v4: factor 6, 8 hours).
 
     >>> funding_cap(Decimal(6), initial_rate=Decimal("0.05"), maintenance_rate=Decimal("0.03"))
     Decimal('0.12')
@@ -165,7 +165,7 @@ def impact_notional(amount: Decimal, *, initial_rate: Decimal) -> Decimal:
         amount: Margin of the trade, quote currency (500 USDC, 200 USDT).
         initial_rate: Initial margin rate, above zero.
 
-    Source: research/venues.md 9.5, vector dx-impact-notional (dYdX v4); 4.6 (Binance).
+    Source: docs/sources.md 9.5, vector dx-impact-notional (dYdX v4); 4.6 (Binance).
 
     >>> impact_notional(Decimal(500), initial_rate=Decimal("0.16"))
     Decimal('3125')
@@ -191,7 +191,7 @@ def funding_index_change(
     Returns:
         Quote currency per unit of base; longs pay while it is positive.
 
-    Source: research/venues.md 9.5 (dYdX v4).
+    Source: docs/sources.md 9.5 (dYdX v4).
 
     >>> funding_index_change(Decimal("-0.001"), price=Decimal(50_001), elapsed=Decimal(1), full_interval=Decimal(8),
     ...                      step=Decimal("0.001"))
@@ -218,7 +218,7 @@ def index_settlement(size: Decimal, *, index: Decimal, settled_index: Decimal, s
     Returns:
         Quote currency; negative when the position pays.
 
-    Source: research/venues.md 9.5 (dYdX v4).
+    Source: docs/sources.md 9.5 (dYdX v4).
 
     >>> index_settlement(Decimal(-2), index=Decimal("1.25"), settled_index=Decimal(1), step=Decimal("0.01"))
     Decimal('0.50')

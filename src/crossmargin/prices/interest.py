@@ -12,7 +12,7 @@ _HOURS_A_DAY = Decimal(24)
 def charged_hours(hours: Decimal) -> Decimal:
     """Hours that are charged for: every hour begun counts whole.
 
-    Source: Binance margin interest as reproduced in freqtrade's tests; research/venues.md 1.3.2.
+    Source: Binance margin interest as reproduced in freqtrade's tests; docs/sources.md 1.3.2.
 
     >>> charged_hours(Decimal("4.9"))
     Decimal('5')
@@ -34,7 +34,7 @@ def borrowing_interest(borrowed: Decimal, *, daily_rate: Decimal, hours: Decimal
     Returns:
         The currency borrowed; half-even to 28 digits.
 
-    Source: Binance margin interest as reproduced in freqtrade's tests; research/venues.md 1.3.2.
+    Source: Binance margin interest as reproduced in freqtrade's tests; docs/sources.md 1.3.2.
 
     >>> borrowing_interest(Decimal(60), daily_rate=Decimal("0.0005"), hours=Decimal("0.2"))
     Decimal('0.00125')

@@ -22,7 +22,7 @@ def funding_price(index: Decimal, *, rate: Decimal, time_left: Decimal, interval
     Returns:
         Quote currency per unit of base; only the quotient is rounded, to 28 digits.
 
-    Source: research/venues.md 4.6 (Binance), vectors bn-mark-price1 and bn-mark-median.
+    Source: docs/sources.md 4.6 (Binance), vectors bn-mark-price1 and bn-mark-median.
 
     >>> funding_price(Decimal(10_000), rate=Decimal("0.0003"), time_left=Decimal(4), interval=Decimal(8))
     Decimal('10001.5000')
@@ -43,7 +43,7 @@ def basis_price(index: Decimal, *, basis_average: Decimal) -> Decimal:
     Returns:
         Quote currency per unit of base.
 
-    Source: research/venues.md 4.6 (Binance) and 1.6 (OKX: this alone is the mark).
+    Source: docs/sources.md 4.6 (Binance) and 1.6 (OKX: this alone is the mark).
 
     >>> basis_price(Decimal(10_000), basis_average=Decimal(3))
     Decimal('10003')
@@ -54,7 +54,7 @@ def basis_price(index: Decimal, *, basis_average: Decimal) -> Decimal:
 def median_price(first: Decimal, second: Decimal, third: Decimal) -> Decimal:
     """The middle one of three prices, so that no single one can move the mark alone.
 
-    Source: research/venues.md 4.6 (Binance), vector bn-mark-median.
+    Source: docs/sources.md 4.6 (Binance), vector bn-mark-median.
 
     >>> median_price(Decimal(10_001), Decimal(10_007), Decimal(10_003))
     Decimal('10003')
@@ -74,7 +74,7 @@ def oracle_mark(anchored: Decimal, *, bid: Decimal, ask: Decimal, last: Decimal,
         last: Last price.
         elsewhere: Weighted median of the same contract on other venues.
 
-    Source: research/venues.md 7.6, vector hl-mark-median (Hyperliquid).
+    Source: docs/sources.md 7.6, vector hl-mark-median (Hyperliquid).
 
     >>> oracle_mark(Decimal(102), bid=Decimal(98), ask=Decimal(101), last=Decimal(109), elsewhere=Decimal(95))
     Decimal('101')

@@ -42,7 +42,7 @@ class Collateral(Struct, frozen=True, kw_only=True):
     def counted(self, amount: Decimal) -> Decimal:
         """Amount that counts: each slice at its own rate; a negative amount counts in full.
 
-        Source: research/venues.md 2.1 (OKX), 5.2 (Binance), 6.1 (Bybit).
+        Source: docs/sources.md 2.1 (OKX), 5.2 (Binance), 6.1 (Bybit).
 
         >>> usdt = Collateral(slices=(Slice(rate=Decimal(1), up_to=Decimal(5)), Slice(rate=Decimal("0.9"))))
         >>> usdt.counted(Decimal(7)), usdt.counted(Decimal(-7))
