@@ -5,6 +5,7 @@
     |-- RulebookError                a rulebook file that says something impossible: file, key, problem
     |-- MissingDataError             a price, rate, tier or instrument that the calculation needs and nobody gave
     |-- UnsupportedError             a rule that we have no source for, under the venue and mode asked for
+    |-- JournalError                 a journal that is damaged, of another form, or held by another writer
     `-- PrecisionError               numbers so long that a figure would need more than 60 digits
 
 A refusal by a venue's rules (an order without margin, a withdrawal too large) is never an exception: it is a
@@ -50,3 +51,17 @@ class UnsupportedError(CrossMarginError):
 
 class PrecisionError(CrossMarginError):
     """Exact arithmetic would need more digits than the 60 that we keep."""
+
+
+class JournalError(CrossMarginError):
+    """A journal that cannot be trusted or opened: nothing is served from it.
+
+    Attributes:
+        place: File, and where known the record.
+        problem: What is wrong.
+    """
+
+    def __init__(self, place: str, problem: str) -> None:
+        """Join place and problem into one line."""
+        super().__init__(f"{place}: {problem}")
+        self.place, self.problem = place, problem

@@ -23,6 +23,8 @@ _VERBS = {
     "reconcile": ("reconcile", "Our figures beside those that the venue reported."),
     "replay": ("replay", "An account through recorded or generated prices."),
     "fleet": ("fleet", "Many accounts at once: screen, watch, stress."),
+    "scenario": ("scenario", "Stories in plain lines that the engine plays."),
+    "journal": ("journal", "Journals of the engine: verify, show, rebuild, rerun."),
     "venues": ("venues", "Rulebooks, their sources and how sure each rule is."),
     "demo": ("demo", "Two fates of one book: cross and isolated through two crashes."),
 }

@@ -96,11 +96,11 @@ def _close_all(state: State, command: c.CloseAll) -> Iterator[e.Event]:
         yield e.Refused(account=command.account, refusal=refusal)
         return
     owner = state.owners[command.account]
-    for ticket in list(owner.orders.values()):
+    for ticket in owner.unfinished():
         yield orders.cancelled(ticket, "closing")
-    for key in list(owner.positions):
-        if key in owner.positions:
-            yield from orders.place(state, _closing(state, key))
+    for held in owner.held():
+        if held.key in owner.positions:
+            yield from orders.place(state, _closing(state, held.key))
 
 
 def _tick(_state: State, command: c.Tick) -> Iterator[e.Event]:

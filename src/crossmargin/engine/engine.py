@@ -54,6 +54,17 @@ class Engine:
         self._hash = StateHash()
         self._hash.update(self.state)
 
+    @classmethod
+    def at(cls, state: State, sequence: int, time: int) -> "Engine":
+        """An engine that goes on from a restored state."""
+        engine = cls(state.rulebook, state.rulebooks)
+        engine.state, engine.sequence = state, sequence
+        state.time = time
+        state.touched.clear()
+        engine._hash = StateHash()
+        engine._hash.update(state)
+        return engine
+
     def submit(self, command: Command) -> Outcome:
         """Decide one command and apply what is decided.
 

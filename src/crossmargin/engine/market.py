@@ -1,6 +1,6 @@
 """What the market and the venue do: prices, funding, expiry, listing, trading switches, time, waiting orders."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 
 import msgspec
@@ -81,7 +81,7 @@ def switch(state: State, command: c.SwitchTrading) -> Iterator[e.Event]:
     """Kill switch: off cancels every order that could open."""
     yield e.TradingSwitched(on=command.on, instrument=command.instrument)
     if not command.on:
-        for ticket in list(state.tickets.values()):
+        for ticket in by_age(state.tickets.values()):
             if command.instrument in ("", ticket.order.instrument) and not ticket.order.reduce_only:
                 yield cancelled(ticket, "trading_stopped")
 
@@ -140,6 +140,11 @@ def _purse(state: State, held: Held, currency: str, amount: Decimal) -> tuple[st
     return cell, max(ZERO, -amount - state.cell(cell, currency))
 
 
+def by_age(tickets: Iterable[Ticket]) -> list[Ticket]:
+    """Orders, the oldest first: an order that does not depend on how this state came about."""
+    return sorted(tickets, key=lambda each: each.priority)
+
+
 def positions_in(state: State, instrument: str) -> list[Held]:
     """All positions in an instrument, in the order in which they were opened."""
     found = [
@@ -165,7 +170,7 @@ def settle_expiry(state: State, command: c.SettleExpiry) -> Iterator[e.Event]:
         yield e.Refused(account="", refusal=refusal)
         return
     instrument = state.instrument(command.instrument)
-    for ticket in [each for each in state.tickets.values() if each.order.instrument == instrument.id]:
+    for ticket in by_age(each for each in state.tickets.values() if each.order.instrument == instrument.id):
         yield cancelled(ticket, "expired")
     effect, covers = Effect(), []
     for held in positions_in(state, instrument.id):
@@ -198,8 +203,8 @@ def _clearing(transfer: Transfer) -> Decimal:
 
 def triggers(state: State, instrument: str, source: str, price: Decimal) -> Iterator[e.Event]:
     """Waiting orders of an instrument look at a price: some follow it, some fire."""
-    for order_id in list(state.waiting.get(instrument, ())):
-        ticket = state.tickets.get(order_id)
+    for listed in by_age(state.tickets[order] for order in state.waiting.get(instrument, ())):
+        ticket = state.tickets.get(listed.id)
         if ticket is None or ticket.state != "waiting":
             continue
         seen = price
@@ -265,5 +270,5 @@ def timers(state: State) -> Iterator[e.Event]:
     due = [owner for owner in state.owners.values() if 0 < owner.timer <= state.time]
     for owner in sorted(due, key=lambda each: (each.timer, each.number)):
         yield e.TimerSet(account=owner.id, at=0)
-        for ticket in list(owner.orders.values()):
+        for ticket in owner.unfinished():
             yield cancelled(ticket, "timer")

@@ -225,7 +225,7 @@ def cancel_all(state: State, command: c.CancelAll) -> Iterator[e.Event]:
     if refusal is not None:
         yield e.Refused(account=command.account, refusal=refusal)
         return
-    for ticket in list(state.owners[command.account].orders.values()):
+    for ticket in state.owners[command.account].unfinished():
         if command.instrument in ("", ticket.order.instrument):
             yield cancelled(ticket, "user")
 

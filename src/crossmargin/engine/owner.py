@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from crossmargin.domain.account import MarginMode, OrderState, PositionMode
+from crossmargin.domain.account import MarginMode, PositionMode
 from crossmargin.domain.ledger import Held, PositionKey, Ticket
 from crossmargin.margin.assess import Assessment
 
@@ -51,5 +51,13 @@ class Owner:
         return self.id.startswith("insurance:")
 
     def live(self) -> list[Ticket]:
-        """Orders that are in the book or at work; waiting ones hold no margin."""
-        return [each for each in self.orders.values() if each.order.state == OrderState.LIVE and each.order.resting]
+        """Orders that are in the book or at work, the oldest first; waiting ones hold no margin."""
+        return [each for each in self.unfinished() if each.state != "waiting"]
+
+    def unfinished(self) -> list[Ticket]:
+        """All orders, the oldest first: an order that does not depend on how this state came about."""
+        return sorted(self.orders.values(), key=lambda each: each.priority)
+
+    def held(self) -> list[Held]:
+        """All positions, the oldest first; those of one fill by side."""
+        return sorted(self.positions.values(), key=lambda each: (each.opened, each.key.side, each.key.instrument))

@@ -121,7 +121,8 @@ def _if_still_due(state: State, each: _Due, ranking: Ranking) -> Iterator[e.Even
 
 def _fund(state: State, owner: Owner, ranking: Ranking) -> Iterator[e.Event]:
     """A fund sells what it took over when the book pays its entry; without equity left, it is deleveraged itself."""
-    for key, held in list(owner.positions.items()):
+    for held in owner.held():
+        key = held.key
         instrument = state.instrument(key.instrument)
         if not state.healthy(instrument.id):
             continue

@@ -80,7 +80,7 @@ class State:
         owner = self.owners[name]
         return Account(
             balances={currency: self.cash(name, currency) for currency in owner.currencies},
-            positions=tuple(self.position(held) for held in owner.positions.values()),
+            positions=tuple(self.position(held) for held in owner.held()),
             orders=tuple(each.order for each in owner.live()),
             position_mode=owner.position_mode,
         )

@@ -1,0 +1,82 @@
+"""An engine with a journal: nothing is answered before it is on disk."""
+
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from crossmargin.domain.command import Command
+from crossmargin.engine.engine import Engine, Outcome
+from crossmargin.errors import JournalError
+from crossmargin.journal.record import FORMAT, ROOT, Header, Record, Store, chained, encoded, fingerprint
+from crossmargin.journal.replay import resumed
+from crossmargin.journal.snapshot import sealed
+from crossmargin.rulebook.model import Rulebook
+
+__all__ = ["Journal"]
+
+_ENCODER = msgspec.msgpack.Encoder(decimal_format="string")
+
+
+class Journal:
+    """One writer: commands are decided in memory, written as one batch, and only then answered.
+
+    Args:
+        store: Where records are kept; a store with records is resumed.
+        rulebook: Rules of the start.
+        rulebooks: Others that `ChangeRulebook` may name.
+
+    Raises:
+        JournalError: the store is damaged or was written under other rules.
+    """
+
+    def __init__(self, store: Store, rulebook: Rulebook, rulebooks: Mapping[str, Rulebook] | None = None) -> None:
+        """Start or resume."""
+        self.store = store
+        self._broken = False
+        if store.header() is None:
+            self.engine = Engine(rulebook, rulebooks)
+            header = Header(
+                format=FORMAT, venue=rulebook.venue, rules=fingerprint(rulebook), first=self.engine.digest()
+            )
+            raw = _ENCODER.encode(header)
+            store.start(raw)
+            self._digest = chained(ROOT, raw)
+        else:
+            self.engine, self._digest = resumed(store, rulebook, rulebooks)
+
+    def submit(self, command: Command) -> Outcome:
+        """Decide one command, write it, answer it."""
+        return self.submit_all([command])[0]
+
+    def submit_all(self, commands: Iterable[Command]) -> list[Outcome]:
+        """Decide a group of commands, write them in one commit, then answer them all.
+
+        Raises:
+            JournalError: the store failed. The engine is ahead of its journal then: the process has to end, and the
+                next one resumes from what was written.
+            InputError: a command is malformed; those before it are written and stand.
+        """
+        if self._broken:
+            raise JournalError(self.store.place, "failed before: this process must end")
+        rows, outcomes, digest = [], [], self._digest
+        try:
+            for command in commands:
+                outcome = self.engine.submit(command)
+                row = encoded(Record(outcome.sequence, command, outcome.events, outcome.state), digest)
+                digest = row.digest
+                rows.append(row)
+                outcomes.append(outcome)
+        except AssertionError:
+            self._broken = True
+            raise
+        finally:
+            if not self._broken:
+                self._broken = True
+                self.store.append(rows)
+                self._broken = False
+                self._digest = digest
+        return outcomes
+
+    def snapshot(self) -> None:
+        """Keep a snapshot of the state as it is, so that the next start reads only what follows."""
+        self.store.save(self.engine.sequence, sealed(self.engine, self._digest))
