@@ -1,24 +1,29 @@
 """Accounts drawn at random, with tiers whose bounds they really meet.
 
 A *house* is a rulebook and the instruments that accounts are drawn on: the venue's own, with the venue's own tiers, or
-one small market of our own whose tiers are drawn in the scheme and unit that the rulebook prescribes. A new venue is
-one more line in `HOUSES`. Sizes are quarters of a tier bound, prices have few digits, so that a size lies exactly on a
-bound, just below or just above it, far more often than chance would have it.
+one small market of our own whose tiers are drawn in the scheme and unit that the rulebook prescribes. Where the account
+is one pool, the slices of collateral and the loan tiers are drawn too. A new venue is one more line in `HOUSES`.
+
+Sizes are quarters of a tier bound, prices have few digits, so that a size lies exactly on a bound, just below or just
+above it, far more often than chance would have it.
 """
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
+from decimal import Context, Decimal
 from functools import cache
 from random import Random
 from typing import Any
 
+import pytest
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from crossmargin.domain.account import (
     Account,
+    AccountMode,
     MarginMode,
     Order,
     OrderSide,
@@ -26,21 +31,30 @@ from crossmargin.domain.account import (
     PositionMode,
     Side,
 )
-from crossmargin.domain.arithmetic import ONE, ZERO, floor_to, quotient, scaled
+from crossmargin.domain.arithmetic import ONE, ZERO, floor_to, quotient
 from crossmargin.domain.instrument import ContractType, Instrument, Kind, OptionType
 from crossmargin.domain.marks import Marks
 from crossmargin.margin.assess import Assessment, assess
+from crossmargin.margin.moved import moved
 from crossmargin.margin.pool import Pool, Status
 from crossmargin.rulebook import load
+from crossmargin.rulebook.collateral import Collateral, Slice
 from crossmargin.rulebook.model import Rulebook, TierKey
 from crossmargin.rulebook.tiers import Tier, TierTable, deductions
 
 LINEAR, INVERSE, SPOT_MARGIN, OPTIONS = "linear", "inverse", "spot-margin", "options"
+PAID_IN_QUOTE = "options paid in quote"
 PRICES = tuple(Decimal(price) for price in (50, 80, 100, 125, 160, 200, 250, 400))
 LEVERAGES = tuple(Decimal(leverage) for leverage in (1, 3, 5, 10, 20))
 RATES = tuple(Decimal(rate) for rate in ("0.004", "0.01", "0.025", "0.04", "0.1", "0.2"))
+INTEREST = tuple(Decimal(number) for number in (0, 1000, 2500, 3000, 9000))
+TETHER = Decimal("0.9997")
 LOT = Decimal("0.0001")
 NO_BOUND = Decimal(10_000)
+HALF = Decimal("0.5")
+DISCOUNTS = tuple(Decimal(rate) for rate in ("1", "0.975", "0.8", "0.5"))
+COINS = ("BTC", "ETH")
+SHORT = Context(prec=20)  # moves of 20 digits leave room for exact products, and are far finer than a tick
 BOTH_MODES = (MarginMode.CROSS, MarginMode.ISOLATED)
 
 
@@ -92,11 +106,14 @@ CALL = Instrument(
     lot_size=ONE,
 )
 PUT = replace(CALL, id="BTC-PUT", option_type=OptionType.PUT, strike=Decimal(90))
+QUOTED_CALL = replace(CALL, id="BTC-USDT-CALL", quote="USDT", settle="USDT", family="BTC-USDT")
+QUOTED_PUT = replace(PUT, id="BTC-USDT-PUT", quote="USDT", settle="USDT", family="BTC-USDT")
 MARKET = {
     LINEAR: (PERPETUAL, QUARTER, NEXT_QUARTER, OTHER_COIN),
     INVERSE: (INVERSE_PERPETUAL, INVERSE_QUARTER),
     SPOT_MARGIN: (PAIR,),
     OPTIONS: (CALL, PUT),
+    PAID_IN_QUOTE: (QUOTED_CALL, QUOTED_PUT),
 }
 
 
@@ -107,16 +124,18 @@ class House:
     Attributes:
         name: Name of the case in a test's output.
         venue: Rulebook to load.
-        products: Parts of our market; empty means the venue's own instruments.
-        own: Ids of the venue's own instruments.
+        products: Parts of our market, or what the venue's own instruments are.
+        own: Ids of the venue's own instruments; empty means our market.
         rules: Rules changed for this case.
+        mode: Account mode, where the venue has a rulebook for each.
     """
 
     name: str
     venue: str
-    products: tuple[str, ...] = ()
+    products: tuple[str, ...]
     own: tuple[str, ...] = ()
     rules: dict[str, Any] = field(default_factory=dict)
+    mode: AccountMode | None = None
 
     def __str__(self) -> str:
         return self.name
@@ -124,7 +143,7 @@ class House:
     def only(self, *products: str) -> "House":
         """The same house with fewer products; the venue's own instruments stay."""
         kept = tuple(each for each in self.products if each in products)
-        return House(self.name, self.venue, kept, self.own, self.rules)
+        return dataclasses.replace(self, products=kept)
 
 
 EVERYTHING = (LINEAR, INVERSE, SPOT_MARGIN)
@@ -133,16 +152,25 @@ HOUSES = (
     House("textbook-entry", "textbook-entry", EVERYTHING),
     House("shared-tiers", "textbook", EVERYTHING, rules={"tier_group": "family", "trigger": "<"}),
     House("okx", "okx", (*EVERYTHING, OPTIONS)),
-    House("okx-own", "okx", own=("BTC-USDT-SWAP", "ETH-USDT-SWAP")),
+    House("okx-own", "okx", (LINEAR,), own=("BTC-USDT-SWAP", "ETH-USDT-SWAP")),
+    House("okx-account", "okx", (*EVERYTHING, OPTIONS), mode=AccountMode.MULTI_CURRENCY),
     House("binance", "binance", (LINEAR,)),
-    House("binance-own", "binance", own=("BTCUSDT", "ETHUSDT")),
+    House("binance-own", "binance", (LINEAR,), own=("BTCUSDT", "ETHUSDT")),
+    House("binance-account", "binance", (LINEAR,), mode=AccountMode.MULTI_CURRENCY),
+    House("coinm", "binance-coinm", (INVERSE,)),
+    House("coinm-own", "binance-coinm", (INVERSE,), own=("BTCUSD_PERP",)),
+    House("bybit", "bybit", (LINEAR, INVERSE, PAID_IN_QUOTE)),
+    House("hyperliquid", "hyperliquid", (LINEAR,)),
+    House("hyperliquid-own", "hyperliquid", (LINEAR,), own=("BTC", "ETH")),
+    House("deribit", "deribit", (LINEAR, INVERSE, OPTIONS)),
+    House("dydx", "dydx", (LINEAR,)),
 )
 
 
 @cache
-def rulebook_of(venue: str) -> Rulebook:
+def rulebook_of(venue: str, mode: AccountMode | None) -> Rulebook:
     """A rulebook, read once."""
-    return load(venue)
+    return load(venue, account_mode=mode)
 
 
 @dataclass(frozen=True, repr=False)
@@ -168,6 +196,10 @@ class Book:
                 table = self.rulebook.tier_table(instrument, MarginMode.CROSS)
                 rows = [(str(row.up_to), str(row.maintenance_rate)) for row in table.tiers]
                 said.append(f"    unit {instrument.unit}, tiers by {table.unit}: {rows}")
+        for name, curve in self.rulebook.collateral.items():
+            if account.balance(name):
+                slices = [(str(each.up_to), str(each.rate)) for each in curve.slices]
+                said.append(f"{name} counts {slices}, buffers {curve.bid_buffer} and {curve.ask_buffer}")
         return "\n  ".join(said)
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # noqa: ANN401
@@ -181,28 +213,45 @@ class Book:
         """The same book with parts of the account changed."""
         return Book(replace(self.account, **changes), self.marks, self.rulebook)
 
-    def with_marks(self, prices: Mapping[str, Decimal]) -> "Book":
+    def with_marks(self, prices: Mapping[str, Decimal], **more: Any) -> "Book":
         """The same book at other prices."""
-        marks = replace(self.marks, mark={**self.marks.mark, **prices})
+        marks = replace(self.marks, mark={**self.marks.mark, **prices}, **more)
         return Book(self.account, marks, self.rulebook)
 
-    def at(self, underlying: str, price: Decimal, of: str) -> "Book":
-        """The same book where an instrument stands at a price and all others of its coin moved by the same factor.
+    def moved(self, moves: Mapping[str, Decimal]) -> "Book":
+        """The same book where each coin moved by a fraction: its instruments and its price in USD.
 
         Options stay: their marks are no function of the coin's price here.
         """
-        was = self.marks.mark[of]
-        moved = {}
-        for name, mark in self.marks.mark.items():
-            instrument = self.rulebook.instrument(name)
-            if instrument.underlying == underlying and instrument.kind != Kind.OPTION:
-                moved[name] = price if name == of else scaled(mark, price, was)
-        return self.with_marks(moved)
+        after = moved(self.marks, self.rulebook, moves)
+        options = {
+            name: price for name, price in self.marks.mark.items() if self.rulebook.instrument(name).kind is Kind.OPTION
+        }
+        return Book(self.account, replace(after, mark={**after.mark, **options}), self.rulebook)
+
+    def at(self, underlying: str, price: Decimal, of: str) -> "Book":
+        """The same book where an instrument stands at a price and all of its coin moved by the same factor."""
+        return self.moved({underlying: SHORT.plus(quotient(price, self.marks.mark[of]) - ONE)})
 
 
 def liquidated(pool: Pool) -> bool:
     """The verdict of an assessment on one pool."""
     return pool.status is Status.LIQUIDATION
+
+
+def money_of(book: Book) -> str:
+    """Currency in which the first position of a linear book is paid."""
+    return book.rulebook.instrument(book.account.positions[0].instrument).settle
+
+
+def stands(pool: Pool, rulebook: Rulebook, *, in_liquidation: bool) -> bool:
+    """Whether the verdict on a pool is the one expected.
+
+    Liquidation prices solve requirements before they are rounded up; where a rulebook rounds them, both verdicts fit
+    an amount within what rounding adds: less than a step for the initial margin and one for the maintenance of a leg.
+    """
+    added = 2 * len(pool.legs) * (rulebook.rules.requirement_step or ZERO)
+    return liquidated(pool) is in_liquidation or abs(pool.risk.available - pool.risk.required) < added
 
 
 def pool_again(book: Book, position: Position) -> Pool:
@@ -214,10 +263,16 @@ def pool_again(book: Book, position: Position) -> Pool:
 
 
 @cache
-def menu(scheme: str, unit: str, inclusive: bool) -> tuple[TierTable, ...]:
-    """Sixty tables of one to four tiers with rising rates; drawing one of them is cheap, and shrinks to few tiers."""
+def menu(scheme: str, unit: str, inclusive: bool, initial: str) -> tuple[TierTable, ...]:
+    """Sixty tables of one to four tiers with rising rates; drawing one of them is cheap, and shrinks to few tiers.
+
+    Where initial margin goes by the tier, its rate is twice the maintenance rate, which may then be given as a fraction
+    of it; rates that grow with open interest and with the size of the position have what they grow by.
+    """
     random = Random(2019)
-    step = Decimal(10) if unit in ("contracts", "coins") else Decimal(1000)
+    coins = unit in ("contracts", "coins", "base")
+    step = Decimal(10) if coins else Decimal(1000)
+    counted = "notional" if unit == "coins" else unit
     found = []
     for number in range(60):
         count = 1 + number // 15
@@ -226,12 +281,22 @@ def menu(scheme: str, unit: str, inclusive: bool) -> tuple[TierTable, ...]:
         first = random.randint(0, 2)
         rates = RATES[first : first + count]
         taken_off = deductions([ZERO, *bounds[:-1]], rates) if scheme == "marginal" else (ZERO,) * count
+        slope = Decimal(random.choice(("0", "0.00005", "0.001"))) if initial == "rate" else ZERO
+        grows = initial == "rate_by_open_interest" and number % 2
         rows = zip(rates, bounds, LEVERAGES[::-1], taken_off, strict=False)
         tiers = tuple(
-            Tier(maintenance_rate=rate, up_to=bound, max_leverage=most, deduction=off)
+            Tier(
+                maintenance_rate=HALF if scheme == "of_initial" else rate,
+                up_to=bound,
+                max_leverage=most,
+                deduction=off,
+                initial_rate=None if initial == "leverage" else rate * 2,
+                slope=slope,
+                open_interest_low=Decimal(1000) if grows else None,
+                open_interest_high=Decimal(3000) if grows else None,
+            )
             for rate, bound, most, off in rows
         )
-        counted = "notional" if unit == "coins" else unit
         found.append(TierTable(tiers=tiers, unit=counted, scheme=scheme, inclusive=inclusive))
     return tuple(found)
 
@@ -239,7 +304,57 @@ def menu(scheme: str, unit: str, inclusive: bool) -> tuple[TierTable, ...]:
 def tables(rulebook: Rulebook, unit: str) -> st.SearchStrategy[TierTable]:
     """Tiers in the rulebook's scheme."""
     rules = rulebook.rules
-    return st.sampled_from(menu(rules.tier_scheme, unit, rules.tier_bound == "inclusive"))
+    return st.sampled_from(menu(rules.tier_scheme, unit, rules.tier_bound == "inclusive", rules.initial_margin))
+
+
+@cache
+def curves(step: Decimal) -> tuple[Collateral, ...]:
+    """Thirty ways in which a currency may count: one to three slices at falling rates, buffers, or not at all."""
+    random = Random(1933)
+    found = []
+    for number in range(30):
+        count = 1 + number // 10
+        bounds: list[Decimal | None] = [*sorted(step * random.randint(1, 40) + step * i for i in range(count))]
+        if random.randint(0, 2):
+            bounds[-1] = None
+        rates = DISCOUNTS[random.randint(0, 1) :]
+        buffers = [Decimal(random.choice(("0", "0", "0.05"))) for _ in range(2)]
+        found.append(
+            Collateral(
+                slices=tuple(Slice(rate=rate, up_to=bound) for rate, bound in zip(rates, bounds, strict=False)),
+                enabled=number != 29,
+                bid_buffer=buffers[0],
+                ask_buffer=buffers[1],
+            )
+        )
+    return tuple(found)
+
+
+@cache
+def loans(step: Decimal) -> tuple[TierTable, ...]:
+    """Ten tables of what a debt needs."""
+    random = Random(1720)
+    found = []
+    for number in range(10):
+        bounds = sorted({step * random.randint(1, 40) for _ in range(1 + number // 4)})
+        rows = zip(RATES[1:], [*bounds, None], strict=False)
+        tiers = tuple(Tier(maintenance_rate=rate, initial_rate=rate * 3, up_to=bound) for rate, bound in rows)
+        found.append(TierTable(tiers=tiers, unit="borrowed"))
+    return tuple(found)
+
+
+def with_collateral(draw: st.DrawFn, rulebook: Rulebook, instruments: tuple[Instrument, ...]) -> Rulebook:
+    """The rulebook with slices and loan tiers of every currency drawn, where the account is one pool."""
+    if rulebook.rules.pool_scope != "account":
+        return rulebook
+    currencies = sorted({"USDT"} | {each.settle for each in instruments} | {each.base for each in instruments})
+    steps = {each: Decimal(10) if each in COINS else Decimal(1000) for each in currencies}
+    collateral = {each: draw(st.sampled_from(curves(step))) for each, step in steps.items()}
+    collateral["USD"] = Collateral(slices=(Slice(rate=ONE),))
+    tiers: dict[TierKey, TierTable] = {
+        ("borrow", each, MarginMode.CROSS): draw(st.sampled_from(loans(step))) for each, step in steps.items()
+    }
+    return replace(rulebook.with_instruments((), tiers), collateral=collateral)
 
 
 def completed(instrument: Instrument) -> Instrument:
@@ -251,12 +366,12 @@ def completed(instrument: Instrument) -> Instrument:
 @st.composite
 def markets(draw: st.DrawFn, house: House) -> tuple[Rulebook, tuple[Instrument, ...]]:
     """The rulebook of a house with its instruments, and tiers drawn where the market is ours."""
-    rulebook = rulebook_of(house.venue)
+    rulebook = rulebook_of(house.venue, house.mode)
     if house.rules:
         rulebook = rulebook.with_rules(**house.rules)
     if house.own:
         own = tuple(completed(rulebook.instrument(name)) for name in house.own)
-        return rulebook.with_instruments(own), own
+        return with_collateral(draw, rulebook.with_instruments(own), own), own
     instruments = tuple(each for product in house.products for each in MARKET[product])
     tiers: dict[TierKey, TierTable] = {}
     for kind, family in dict.fromkeys((each.kind, each.family) for each in instruments):
@@ -270,22 +385,26 @@ def markets(draw: st.DrawFn, house: House) -> tuple[Rulebook, tuple[Instrument, 
     if NEXT_QUARTER in instruments and draw(st.booleans()):
         table = draw(tables(rulebook, rulebook.rules.tier_unit))
         tiers |= {(str(NEXT_QUARTER.kind), NEXT_QUARTER.id, mode): table for mode in BOTH_MODES}
-    return rulebook.with_instruments(instruments, tiers), instruments
+    return with_collateral(draw, rulebook.with_instruments(instruments, tiers), instruments), instruments
 
 
-def prices_of(draw: st.DrawFn, instruments: Iterable[Instrument]) -> Marks:
+def prices_of(draw: st.DrawFn, instruments: Iterable[Instrument], rulebook: Rulebook) -> Marks:
     """One price a coin, its instruments a few per cent apart; last prices equal marks."""
     mark: dict[str, Decimal] = {}
     coins: dict[str, Decimal] = {}
+    interest: dict[str, Decimal] = {}
     for each in instruments:
         if each.base not in coins:
             coins[each.base] = draw(st.sampled_from(PRICES))
         if each.kind is Kind.OPTION:
-            mark[each.id] = Decimal("0.05")
+            mark[each.id] = Decimal("0.05") * (ONE if each.settle == each.base else coins[each.base])
             continue
         premium = Decimal("1.02") if each.kind is Kind.FUTURE else ONE
         mark[each.id] = coins[each.base] * premium
-    return Marks(mark=mark, last=mark, forward=coins)
+        if rulebook.rules.initial_margin == "rate_by_open_interest":
+            interest[each.id] = draw(st.sampled_from(INTEREST))
+    fx = {"USDT": TETHER, "USDC": ONE, **coins}
+    return Marks(mark=mark, last=mark, forward=coins, fx=fx, open_interest=interest)
 
 
 # ---------------------------------------------------------------- positions and orders
@@ -295,8 +414,10 @@ def size_of(instrument: Instrument, table: TierTable, mark: Decimal, tier: int, 
     """Contracts that amount to some quarters of a tier's bound at mark, in the unit of the table."""
     bounds = [each.up_to for each in table.tiers if each.up_to is not None] or [NO_BOUND]
     size = bounds[tier % len(bounds)] * quarters * Decimal("0.25")
-    if table.unit == "notional" and instrument.inverse:
+    if table.unit in ("notional", "base") and instrument.inverse:
         size = size * mark / instrument.unit
+    elif table.unit == "base":
+        size = size / instrument.unit
     elif table.unit == "notional":
         size = size / (instrument.unit * mark)
     return max(LOT, floor_to(size, instrument.lot_size or LOT))
@@ -393,12 +514,17 @@ def unique(hedge: bool, drawn: list[Draft]) -> list[Draft]:
     return list(kept.values())
 
 
+def modes_of(rulebook: Rulebook) -> tuple[MarginMode, ...]:
+    """Margin modes of contracts that a venue offers."""
+    return tuple(mode for mode in rulebook.rules.margin_modes if mode is not MarginMode.CASH)
+
+
 @st.composite
 def orders_of(
     draw: st.DrawFn, book: Book, instruments: tuple[Instrument, ...], leverage: Mapping[str, Decimal]
 ) -> tuple[Order, ...]:
     """Up to two live orders, opening or closing, some of them isolated or reduce-only."""
-    modes = tuple(mode for mode in book.rulebook.rules.margin_modes if mode is not MarginMode.CASH)
+    modes = modes_of(book.rulebook)
     found: list[Order] = []
     for _ in range(draw(st.integers(0, 2))):
         instrument = draw(st.sampled_from(instruments))
@@ -430,9 +556,9 @@ def books(draw: st.DrawFn, house: House, *, with_orders: bool = True, two_coins:
     With two coins, the first and the last instrument of the house are both held cross.
     """
     rulebook, instruments = draw(markets(house))
-    marks = prices_of(draw, instruments)
-    modes = tuple(mode for mode in rulebook.rules.margin_modes if mode is not MarginMode.CASH)
-    hedge = draw(st.booleans())
+    marks = prices_of(draw, instruments, rulebook)
+    modes = modes_of(rulebook)
+    hedge = PositionMode.HEDGE in rulebook.rules.position_modes and draw(st.booleans())
     shift = draw(st.integers(0, len(LEVERAGES) - 1))
     leverage = {each.id: LEVERAGES[(shift + i) % len(LEVERAGES)] for i, each in enumerate(instruments)}
     drawn = draw(st.lists(drafts(instruments, modes), min_size=1 + two_coins, max_size=5))
@@ -448,20 +574,60 @@ def books(draw: st.DrawFn, house: House, *, with_orders: bool = True, two_coins:
         )
         for each in unique(hedge, drawn)
     )
-    account = Account(positions=positions, position_mode=PositionMode.HEDGE if hedge else PositionMode.ONE_WAY)
+    account = Account(
+        positions=positions,
+        position_mode=PositionMode.HEDGE if hedge else PositionMode.ONE_WAY,
+        account_mode=rulebook.rules.account_modes[0],
+    )
     book = Book(account, marks, rulebook)
     contracts = tuple(each for each in instruments if each.kind in (Kind.PERPETUAL, Kind.FUTURE))
     if with_orders and contracts:
         book = book.with_account(orders=draw(orders_of(book, contracts, leverage)))
-    return book.with_account(balances=balances_of(book, draw(st.integers(-20, 100))))
+    spare = draw(st.integers(-20, 100))
+    if rulebook.rules.pool_scope == "account":
+        return book.with_account(balances=shared_balances(draw, book, spare))
+    return book.with_account(balances=balances_of(book, spare))
 
 
-def any_books(*products: str, with_orders: bool = True, two_coins: bool = False) -> st.SearchStrategy[Book]:
-    """A book of any house; with products named, of those houses that trade them, and of nothing else there."""
-    fitting = [each for each in HOUSES if not products or set(products) & set(each.products or [LINEAR])]
-    return st.sampled_from(fitting).flatmap(
-        lambda house: books(house.only(*products) if products else house, with_orders=with_orders, two_coins=two_coins)
-    )
+def every_house(
+    *products: str, with_orders: bool = True, two_coins: bool = False, share: int = 25, **drawn: st.SearchStrategy[Any]
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Run a test on books of every house, one case each.
+
+    With products named, the books hold nothing else, and a house that trades none of them is skipped by saying so. The
+    test gets `book` and whatever else is drawn.
+
+    Args:
+        products: Parts of the market; none means all that a house trades.
+        with_orders: Whether books have live orders.
+        two_coins: As in `books`.
+        share: Examples of one house: those of a whole test divided by this.
+        drawn: Further arguments; `data` draws inside the test.
+    """
+
+    def decorate(test: Callable[..., None]) -> Callable[..., None]:
+        def run(house: House, data: st.DataObject) -> None:
+            held = house.only(*products) if products else house
+            book = data.draw(books(held, with_orders=with_orders, two_coins=two_coins), label="book")
+            more = {name: data if name == "data" else data.draw(each, label=name) for name, each in drawn.items()}
+            test(book=book, **more)
+
+        for name in ("__name__", "__qualname__", "__module__", "__doc__"):
+            setattr(run, name, getattr(test, name))
+        examples = max(1, settings().max_examples // share)
+        cases = [pytest.param(each, id=str(each), marks=_not_traded(each, products)) for each in HOUSES]
+        bounded: Callable[..., None] = settings(max_examples=examples)(given(data=st.data())(run))
+        parametrised: Callable[..., None] = pytest.mark.parametrize("house", cases)(bounded)
+        return parametrised
+
+    return decorate
+
+
+def _not_traded(house: House, products: tuple[str, ...]) -> tuple[pytest.MarkDecorator, ...]:
+    """The reason why a house is left out, if it is."""
+    if not products or set(products) & set(house.products):
+        return ()
+    return (pytest.mark.skip(reason=f"{house} trades nothing {' or '.join(products)} here"),)
 
 
 def balances_of(book: Book, spare: int) -> dict[str, Decimal]:
@@ -480,3 +646,21 @@ def balances_of(book: Book, spare: int) -> dict[str, Decimal]:
         amount = max(ZERO, risk.required - risk.available) + quotient(value * share, Decimal(20_000))
         balances[currency] = max(ZERO, floor_to(amount, Decimal("0.0001")))
     return balances
+
+
+def shared_balances(draw: st.DrawFn, book: Book, spare: int) -> dict[str, Decimal]:
+    """As `balances_of` for an account that is one pool: coins near the bounds of their slices, USDT fills the gap.
+
+    The gap is measured before discounts; a coin, or what fills the gap, may be owed.
+    """
+    balances = {}
+    for currency, curve in book.rulebook.collateral.items():
+        if currency in COINS:
+            bounds = curve.bounds[1:] or (Decimal(100),)
+            quarters = draw(st.sampled_from((0, 0, 1, 3, 4, 5, -1)))
+            balances[currency] = bounds[0] * quarters * Decimal("0.25")
+    without = book.with_account(balances=balances).assess()
+    worth = sum((each.notional * book.marks.fx[each.margin_currency] for each in without.positions), ZERO)
+    risk = without.pool_in("USDT").risk
+    gap = risk.required - risk.available + quotient(worth * spare * abs(spare), Decimal(20_000))
+    return {**balances, "USDT": floor_to(quotient(gap, book.marks.fx["USDT"]), Decimal("0.0001"))}

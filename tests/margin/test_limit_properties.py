@@ -3,10 +3,9 @@
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
-from tests.margin.books import INVERSE, LINEAR, Book, any_books, apart
+from tests.margin.books import INVERSE, LINEAR, Book, apart, every_house, modes_of
 
 from crossmargin.domain.account import MarginMode, Order, OrderSide, OrderState, Position, PositionMode
 from crossmargin.domain.arithmetic import EXACT, ZERO, floor_to
@@ -16,8 +15,10 @@ from crossmargin.errors import UnsupportedError
 from crossmargin.margin import changes as ask
 from crossmargin.margin.admission import admit
 from crossmargin.margin.apply import Situation, apply_change
+from crossmargin.margin.assess import CurrencyFigures
 from crossmargin.margin.limits import largest_order, lot_of, smallest_cut, smallest_deposit
 from crossmargin.margin.pool import Pool
+from crossmargin.margin.transition import covers_initial
 from crossmargin.margin.withdrawal import largest_removal, largest_withdrawal
 
 UNBOUNDED = Decimal(10) ** 12
@@ -45,13 +46,13 @@ def new_orders(draw: st.DrawFn, book: Book) -> Order:
         contracts=ZERO,
         price=apart(book.marks.mark_of(instrument.id), draw(st.integers(-5, 5))),
         state=OrderState.NEW,
-        margin_mode=draw(st.sampled_from((MarginMode.CROSS, MarginMode.ISOLATED))),
+        margin_mode=draw(st.sampled_from(modes_of(book.rulebook))),
         leverage=position.leverage,
         position_side=side.opens if hedge else None,
     )
 
 
-@given(book=any_books(LINEAR, INVERSE), data=st.data())
+@every_house(LINEAR, INVERSE, data=st.data())
 def test_the_largest_order_is_admitted_and_one_lot_more_is_not(book: Book, data: st.DataObject) -> None:
     """The venue's own admission accepts the largest size and smaller ones, and refuses one lot more.
 
@@ -75,12 +76,26 @@ def test_the_largest_order_is_admitted_and_one_lot_more_is_not(book: Book, data:
             assert not refused(max(least, floor_to(largest / share, lot)))
 
 
-@given(book=any_books())
+def left_over(book: Book, figures: CurrencyFigures) -> Decimal:
+    """What could still be withdrawn from one currency, by the rulebook's own words."""
+    if book.rulebook.rules.withdrawal == "free_margin_without_gains":
+        return min(figures.balance, figures.balance + min(ZERO, figures.floating_pnl) - figures.in_use)
+    kept = figures.initial_margin
+    if book.rulebook.rules.withdrawal == "over_initial_and_tenth":
+        legs = [each for each in book.assess().positions if each.margin_mode == MarginMode.CROSS]
+        kept = max(kept, EXACT.divide(sum((each.notional for each in legs), ZERO), Decimal(10)))
+    return figures.balance + figures.floating_pnl - kept
+
+
+@every_house()
 def test_the_largest_withdrawal_is_accepted_and_one_quantum_more_is_not(book: Book) -> None:
     """All of it may leave, a quantum more may not; afterwards less than a quantum is left over.
 
-    What is left over: cash, or what cash and losses (not gains) leave beyond the amounts in use, whichever is less.
+    What is left over: cash, or what cash and losses (not gains) leave beyond the amounts in use, whichever is less; or,
+    by rulebook, what the pool has beyond its initial margin and a tenth of its value. What leaves an account that is
+    one pool never takes its initial margin with it, discounts counted.
     """
+    rules = book.rulebook.rules
     for currency, figures in book.assess().currencies.items():
         quantum = book.account.quantum(currency)
         most = largest_withdrawal(book.assess(), currency)
@@ -92,12 +107,15 @@ def test_the_largest_withdrawal_is_accepted_and_one_quantum_more_is_not(book: Bo
             assert after is not None
             left = after.assess().currencies[currency]
             assert left.balance == figures.balance - most
-        spare = min(left.balance, left.balance + min(ZERO, left.floating_pnl) - left.in_use)
-        assert spare < quantum
-        assert spare >= 0 or not most
+            if rules.pool_scope == "account":
+                assert covers_initial(after.assess().pool_in(currency).risk)
+        if rules.pool_scope != "account":
+            spare = left_over(book, left)
+            assert spare >= 0 or not most
+            assert spare < quantum
 
 
-@given(book=any_books(), more=st.booleans())
+@every_house(more=st.booleans())
 def test_the_largest_removal_is_accepted_and_one_quantum_more_is_not(book: Book, more: bool) -> None:
     """An isolated position keeps its opening margin and what it has lost; a rulebook without the rule says so."""
     assessment = book.assess()
@@ -121,7 +139,7 @@ def deposited(book: Book, pool: Pool, amount: Decimal) -> Pool:
     if pool.isolated is None:
         cash = book.account.balance(pool.currency) + amount
         after = book.with_account(balances={**book.account.balances, pool.currency: cash})
-        return after.assess().cross[pool.currency]
+        return after.assess().pool_in(pool.currency)
     positions = tuple(
         replace(each, margin=EXACT.add(pool.fixed, amount)) if each is pool.isolated else each
         for each in book.account.positions
@@ -134,7 +152,7 @@ def reaches(pool: Pool, target: Decimal) -> bool:
     return pool.risk.available >= EXACT.multiply(target, pool.risk.required)
 
 
-@given(book=any_books(), target=TARGETS)
+@every_house(target=TARGETS)
 def test_the_smallest_deposit_reaches_the_ratio_and_a_quantum_less_does_not(book: Book, target: str) -> None:
     """Once it has arrived the ratio is at the target; zero says that it was there before."""
     assessment = book.assess()
@@ -147,7 +165,7 @@ def test_the_smallest_deposit_reaches_the_ratio_and_a_quantum_less_does_not(book
             assert not reaches(deposited(book, pool, short), Decimal(target))
 
 
-@given(book=any_books(LINEAR, INVERSE, with_orders=False), target=TARGETS)
+@every_house(LINEAR, INVERSE, with_orders=False, target=TARGETS)
 def test_the_smallest_cut_reaches_the_ratio_and_a_lot_less_does_not(book: Book, target: str) -> None:
     """Closing it at mark brings the pool's ratio to the target; no smaller cut does, and None means that none does.
 
@@ -170,7 +188,7 @@ def test_the_smallest_cut_reaches_the_ratio_and_a_lot_less_does_not(book: Book, 
         now = after.assess()
         if position.margin_mode is MarginMode.ISOLATED:
             return position.id not in now.isolated or reaches(now.isolated[position.id], ratio)
-        return reaches(now.cross[book.rulebook.instrument(position.instrument).settle], ratio)
+        return reaches(now.pool_in(book.rulebook.instrument(position.instrument).settle), ratio)
 
     for position in book.account.positions:
         lot = lot_of(book.rulebook.instrument(position.instrument), book.rulebook)

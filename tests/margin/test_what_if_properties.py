@@ -3,10 +3,10 @@
 from decimal import Decimal
 from typing import Any, cast
 
-from hypothesis import assume, given
+from hypothesis import assume
 from hypothesis import strategies as st
 from msgspec.structs import replace
-from tests.margin.books import INVERSE, LINEAR, SPOT_MARGIN, Book, any_books
+from tests.margin.books import INVERSE, LINEAR, SPOT_MARGIN, Book, every_house
 
 from crossmargin.domain.account import Account, MarginMode, OrderSide, Position, PositionMode, Side
 from crossmargin.domain.arithmetic import EXACT, ZERO, quotient
@@ -17,7 +17,7 @@ from crossmargin.margin.valuation import notional
 from crossmargin.margin.what_if import WhatIf, what_if
 
 NO_FEE = Amount(0)
-CONTRACTS = any_books(LINEAR, INVERSE, with_orders=False)
+FEES = st.sampled_from(("0.1", "7", "-0.3", "1e-9"))
 
 
 def changed(book: Book, *changes: ask.Change) -> WhatIf:
@@ -62,7 +62,7 @@ def with_cash(account: Account, currency: str, amount: Decimal) -> Account:
     return replace(account, balances={**account.balances, currency: EXACT.add(account.balance(currency), amount)})
 
 
-@given(book=any_books(), amount=st.integers(1, 10_000))
+@every_house(amount=st.integers(1, 10_000))
 def test_a_deposit_is_the_account_with_that_much_more(book: Book, amount: int) -> None:
     """Nothing else moves, and a transfer in is the same thing."""
     by_hand = with_cash(book.account, "USDT", Decimal(amount))
@@ -73,7 +73,7 @@ def test_a_deposit_is_the_account_with_that_much_more(book: Book, amount: int) -
     assert changed(book, transfer).after.account == by_hand
 
 
-@given(book=CONTRACTS)
+@every_house(LINEAR, INVERSE, with_orders=False)
 def test_an_opening_fill_is_the_position_written_by_hand(book: Book) -> None:
     """A cross position takes only the fee from the cash; an isolated one takes entry value / leverage as well."""
     before, position = flat(book)
@@ -96,9 +96,12 @@ def moves_with_btc(instrument: Instrument) -> bool:
     return instrument.base == "BTC" and instrument.kind is not Kind.OPTION
 
 
-@given(book=any_books(), move=st.integers(-90, 200))
+@every_house(move=st.integers(-90, 200))
 def test_a_price_change_is_the_account_at_other_prices(book: Book, move: int) -> None:
-    """Prices are the market's side: the account stays, and its figures are those of a fresh assessment."""
+    """Prices are the market's side: the account stays, and its figures are those of a fresh assessment.
+
+    A move of a coin moves its price in USD too, prices given by name are just those.
+    """
     moves = {"BTC": Amount(Decimal(move) / 100)}
     found = changed(book, ask.PriceMove(moves=moves)).after
     marks = {
@@ -106,12 +109,14 @@ def test_a_price_change_is_the_account_at_other_prices(book: Book, move: int) ->
         for name, mark in book.marks.mark.items()
     }
     by_name = changed(book, ask.PriceMove(marks={name: Positive(mark) for name, mark in marks.items()})).after
+    in_usd = {**book.marks.fx, "BTC": EXACT.multiply(book.marks.fx["BTC"], 1 + moves["BTC"])}
 
     assert found.account == book.account
-    assert found.currencies == by_name.currencies == book.with_marks(marks).assess().currencies
+    assert by_name.currencies == book.with_marks(marks).assess().currencies
+    assert found.currencies == book.with_marks(marks, fx=in_usd).assess().currencies
 
 
-@given(book=any_books(LINEAR, INVERSE), leverage=st.sampled_from(("2", "5", "10", "20")))
+@every_house(LINEAR, INVERSE, leverage=st.sampled_from(("2", "5", "10", "20")))
 def test_a_leverage_change_is_the_account_with_other_leverage(book: Book, leverage: str) -> None:
     """In cross mode no money moves: positions and orders of the instrument have another leverage, and that is all."""
     position = book.account.positions[0]
@@ -134,7 +139,7 @@ def test_a_leverage_change_is_the_account_with_other_leverage(book: Book, levera
     assert found.after.account == (book.account if refused else relevered(book.account))
 
 
-@given(book=any_books(LINEAR, INVERSE, SPOT_MARGIN))
+@every_house(LINEAR, INVERSE, SPOT_MARGIN)
 def test_a_margin_mode_switched_to_and_fro_is_the_account_again(book: Book) -> None:
     """The opening margin leaves the balance for the position, and returns: nothing is gained or lost on the way."""
     for position in book.account.positions:
@@ -151,7 +156,7 @@ def test_a_margin_mode_switched_to_and_fro_is_the_account_again(book: Book) -> N
         assert found.after.account == book.account
 
 
-@given(book=any_books(LINEAR, INVERSE, SPOT_MARGIN))
+@every_house(LINEAR, INVERSE, SPOT_MARGIN)
 def test_a_switch_of_margin_mode_changes_no_equity(book: Book) -> None:
     """Money moves between the balance and the position; a switch that is refused moves none at all."""
     for position in book.account.positions:
@@ -191,7 +196,7 @@ def any_change(draw: st.DrawFn, book: Book) -> ask.Change:
     return cast("ask.Change", found)
 
 
-@given(book=any_books(LINEAR, INVERSE), data=st.data())
+@every_house(LINEAR, INVERSE, data=st.data())
 def test_a_refused_change_changes_nothing(book: Book, data: st.DataObject) -> None:
     """Account and prices are the very same after a refusal, and a refusal names its reason."""
     change = data.draw(any_change(book))
@@ -203,7 +208,7 @@ def test_a_refused_change_changes_nothing(book: Book, data: st.DataObject) -> No
         assert str(refusal).startswith(refusal.reason.replace("_", " "))
 
 
-@given(book=CONTRACTS, percent=st.integers(-30, 30))
+@every_house(LINEAR, INVERSE, with_orders=False, percent=st.integers(-30, 30))
 def test_opened_and_closed_at_one_price_for_nothing_is_the_account_again(book: Book, percent: int) -> None:
     """A round trip without fee gives the balance back to the last digit, at any price and in any number of parts."""
     before, position = flat(book)
@@ -222,7 +227,7 @@ def test_opened_and_closed_at_one_price_for_nothing_is_the_account_again(book: B
         )
 
 
-@given(book=CONTRACTS)
+@every_house(LINEAR, INVERSE, with_orders=False)
 def test_two_halves_of_a_fill_are_the_fill(book: Book) -> None:
     """Cash, size and margin are those of the whole fill; the average entry is, up to the last of its 28 digits."""
     before, position = flat(book)
@@ -238,7 +243,7 @@ def test_two_halves_of_a_fill_are_the_fill(book: Book) -> None:
         assert abs(halves.balance(currency) - amount) < Decimal("1e-20")
 
 
-@given(book=CONTRACTS, quarters=st.integers(1, 12), against=st.booleans())
+@every_house(LINEAR, INVERSE, with_orders=False, quarters=st.integers(1, 12), against=st.booleans())
 def test_a_fill_at_mark_for_nothing_changes_no_equity(book: Book, quarters: int, against: bool) -> None:
     """Opening, enlarging, reducing or turning at the mark price moves money but makes none.
 
@@ -256,7 +261,9 @@ def test_a_fill_at_mark_for_nothing_changes_no_equity(book: Book, quarters: int,
         assert abs(figures.equity - (was.equity if was else ZERO)) < Decimal("1e-18")
 
 
-@given(book=CONTRACTS, quarters=st.integers(1, 200), fee=st.sampled_from(("0.1", "7", "-0.3", "1e-9")))
+@every_house(
+    LINEAR, INVERSE, with_orders=False, quarters=st.integers(1, 200), fee=st.sampled_from(("0.1", "7", "-0.3", "1e-9"))
+)
 def test_a_fee_is_charged_once_to_the_last_digit(book: Book, quarters: int, fee: str) -> None:
     """A fill that turns a position splits its fee between closing and opening, and the parts are the whole."""
     position = book.account.positions[0]

@@ -191,7 +191,8 @@ def _currency_names(assessment: Assessment, currency: str) -> dict[str, str | No
     margins = sum((p.fixed for p in assessment.isolated.values() if p.currency == currency), figures.balance)
     known["maintenance_with_fee"] = plain(figures.maintenance_margin + figures.liquidation_fee)
     known["supports"] = plain(sheet.figure("supports"))
-    known["largest_withdrawal"] = plain(largest_withdrawal(assessment, currency))
+    if "largest_withdrawal" in assessment.rulebook.venue_fields.get("currency", {}).values():
+        known["largest_withdrawal"] = plain(largest_withdrawal(assessment, currency))
     known["order_margin"] = plain(sheet.figure("order_margin"))
     known["wallet"] = plain(margins)
     known["total_pnl"] = plain(figures.equity - margins - figures.option_value)

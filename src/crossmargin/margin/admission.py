@@ -76,6 +76,7 @@ def admit(account: Account, order: Order, marks: Marks, rulebook: Rulebook) -> R
     refusal = (
         _size(order, instrument, rulebook)
         or _reduce_only(account, order, rulebook)
+        or _mode(order, rulebook)
         or _leverage_and_cap(account, order, instrument, marks, rulebook)
     )
     if refusal is not None or not order.resting:
@@ -253,6 +254,12 @@ def _reduce_only(account: Account, order: Order, rulebook: Rulebook) -> Refusal 
     if any((each.instrument, each.margin_mode, each.side) == key for each in account.positions):
         return None
     return refuse(rulebook, RejectReason.REDUCE_ONLY_WOULD_OPEN, note=f"no {side} position to reduce")
+
+
+def _mode(order: Order, rulebook: Rulebook) -> Refusal | None:
+    if order.margin_mode in rulebook.rules.margin_modes:
+        return None
+    return refuse(rulebook, RejectReason.MODE_NOT_OFFERED, note=order.margin_mode.value)
 
 
 def _leverage_and_cap(

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from decimal import Decimal
 
-from crossmargin.domain.arithmetic import ONE, ZERO, ceil_to, exact, floor_to, narrow, quotient
+from crossmargin.domain.arithmetic import ONE, ZERO, ceil_to, exact, floor_to, quotient, scaled
 from crossmargin.domain.marks import Marks
 from crossmargin.errors import MissingDataError
 from crossmargin.rulebook.rules import Rules
@@ -66,8 +66,8 @@ def _by_leverage(
 def _by_rate(value: Decimal, leverage: Decimal, size: Decimal, row: Tier | None, marks: Marks, name: str) -> Decimal:
     if row is None:
         return ZERO
-    amount = value * rate_at(_initial_rate(row, name), row, size)
-    return narrow(amount) if row.slope else amount
+    rate = rate_at(_initial_rate(row, name), row, size)
+    return scaled(value, rate, ONE) if row.slope else value * rate
 
 
 def _by_open_interest(

@@ -11,7 +11,7 @@ from typing import Any
 from msgspec import Struct
 
 from crossmargin.domain.account import MarginMode, Order, Position, Side
-from crossmargin.domain.arithmetic import ZERO, narrow, quotient
+from crossmargin.domain.arithmetic import ONE, ZERO, quotient, scaled
 from crossmargin.domain.instrument import ContractType, Instrument, Kind
 from crossmargin.domain.marks import Marks
 from crossmargin.errors import MissingDataError
@@ -113,7 +113,7 @@ def requirement(leg: Leg, tier: int, value: Decimal) -> Requirement:
     if leg.table.scheme == "of_initial":
         rate *= row.initial_rate or ZERO
     # A rate that grows with a size in coin multiplies two quotients: the product is one too, of 28 digits.
-    maintenance = (narrow(value * rate) if row.slope else value * rate) - row.deduction
+    maintenance = (scaled(value, rate, ONE) if row.slope else value * rate) - row.deduction
     fee = leg.fixed_fee
     if leg.closing_fee:
         charged = value + maintenance if leg.instrument.kind == Kind.MARGIN else value

@@ -3,10 +3,15 @@
 from collections.abc import Callable
 from decimal import Decimal
 
+import msgspec
+
 from crossmargin.domain.account import MarginMode, Position
 from crossmargin.domain.arithmetic import ZERO, exact, floor_to, quotient
-from crossmargin.errors import UnsupportedError
-from crossmargin.margin.assess import Assessment
+from crossmargin.errors import MissingDataError, UnsupportedError
+from crossmargin.margin.account_pool import ACCOUNT_POOL
+from crossmargin.margin.assess import Assessment, assess
+from crossmargin.margin.limits import last_true
+from crossmargin.margin.prices_usd import usd_price
 
 __all__ = ["largest_removal", "largest_withdrawal"]
 
@@ -15,7 +20,8 @@ __all__ = ["largest_removal", "largest_withdrawal"]
 def largest_withdrawal(assessment: Assessment, currency: str) -> Decimal:
     """Most that may be withdrawn or transferred out, rounded down to the currency's quantum.
 
-        free_margin_without_gains  max(0, min(balance, balance + min(0, floating PnL) - in use))
+        free_margin_without_gains  max(0, min(balance, balance + min(0, floating PnL) - in use)); in an account pool
+                                   the most that leaves initial margin covered by what is not unrealised gain
         over_initial               max(0, equity - initial margin)
         over_initial_and_tenth     max(0, equity - max(initial margin, 10 % of position value))
 
@@ -53,10 +59,33 @@ def largest_removal(assessment: Assessment, position: Position) -> Decimal:
 
 def _without_gains(assessment: Assessment, currency: str) -> Decimal:
     figures = assessment.currencies[currency]
+    if assessment.account_sheet is not None:
+        return _from_the_account(assessment, currency)
     free = figures.balance + min(ZERO, figures.floating_pnl) - figures.in_use
-    if assessment.rulebook.rules.pool_scope == "account":
-        free = min(free, figures.free_margin)
     return min(figures.balance, free)
+
+
+def _from_the_account(assessment: Assessment, currency: str) -> Decimal:
+    """Most that leaves the account's initial margin covered, discounts counted and gains left out."""
+    account, quantum = assessment.account, assessment.account.quantum(currency)
+    gains = sum(
+        (max(ZERO, each.floating_pnl) * (usd_price(assessment.marks, name) or ZERO)
+         for name, each in assessment.currencies.items()), ZERO,
+    )  # fmt: skip
+
+    def covered(quanta: int) -> bool:
+        left = {**account.balances, currency: account.balance(currency) - quanta * quantum}
+        try:
+            after = assess(msgspec.structs.replace(account, balances=left), assessment.marks, assessment.rulebook)
+        except MissingDataError:  # it would make a debt whose margin nobody gave
+            return False
+        risk = after.cross[ACCOUNT_POOL].risk
+        return risk.available - gains >= risk.initial
+
+    spare = account.balance(currency) - assessment.sheets[currency].figure("holds")
+    if spare <= 0 or not covered(0):
+        return ZERO
+    return last_true(covered, 0, int(spare // quantum)) * quantum
 
 
 def _over_initial(assessment: Assessment, currency: str) -> Decimal:
