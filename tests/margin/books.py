@@ -136,6 +136,10 @@ HOUSES = (
     House("okx-own", "okx", own=("BTC-USDT-SWAP", "ETH-USDT-SWAP")),
     House("binance", "binance", (LINEAR,)),
     House("binance-own", "binance", own=("BTCUSDT", "ETHUSDT")),
+    House("binance-coinm", "binance-coinm", (INVERSE,)),
+    House("hyperliquid", "hyperliquid", (LINEAR,)),
+    House("dydx", "dydx", (LINEAR,), rules={"requirement_step": None}),  # rounded up in steps no ratio is exact
+    House("deribit", "deribit", (INVERSE,)),
 )
 
 
@@ -228,7 +232,7 @@ def menu(scheme: str, unit: str, inclusive: bool) -> tuple[TierTable, ...]:
         taken_off = deductions([ZERO, *bounds[:-1]], rates) if scheme == "marginal" else (ZERO,) * count
         rows = zip(rates, bounds, LEVERAGES[::-1], taken_off, strict=False)
         tiers = tuple(
-            Tier(maintenance_rate=rate, up_to=bound, max_leverage=most, deduction=off)
+            Tier(maintenance_rate=rate, initial_rate=2 * rate, up_to=bound, max_leverage=most, deduction=off)
             for rate, bound, most, off in rows
         )
         counted = "notional" if unit == "coins" else unit
@@ -432,7 +436,7 @@ def books(draw: st.DrawFn, house: House, *, with_orders: bool = True, two_coins:
     rulebook, instruments = draw(markets(house))
     marks = prices_of(draw, instruments)
     modes = tuple(mode for mode in rulebook.rules.margin_modes if mode is not MarginMode.CASH)
-    hedge = draw(st.booleans())
+    hedge = PositionMode.HEDGE in rulebook.rules.position_modes and draw(st.booleans())
     shift = draw(st.integers(0, len(LEVERAGES) - 1))
     leverage = {each.id: LEVERAGES[(shift + i) % len(LEVERAGES)] for i, each in enumerate(instruments)}
     drawn = draw(st.lists(drafts(instruments, modes), min_size=1 + two_coins, max_size=5))
