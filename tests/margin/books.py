@@ -590,7 +590,7 @@ def books(draw: st.DrawFn, house: House, *, with_orders: bool = True, two_coins:
 
 
 def every_house(
-    *products: str, with_orders: bool = True, two_coins: bool = False, share: int = 25, **drawn: st.SearchStrategy[Any]
+    *products: str, with_orders: bool = True, two_coins: bool = False, share: int = 14, **drawn: st.SearchStrategy[Any]
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Run a test on books of every house, one case each.
 

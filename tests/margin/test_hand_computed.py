@@ -36,6 +36,7 @@ from crossmargin.margin.moves import frontier, market_moves
 from crossmargin.margin.pool import Status
 from crossmargin.margin.position_prices import bankruptcy_price, break_even_price
 from crossmargin.margin.prices_usd import usd_price
+from crossmargin.margin.shares import shares
 from crossmargin.margin.usd import account_figures
 from crossmargin.margin.withdrawal import largest_removal, largest_withdrawal
 
@@ -402,3 +403,42 @@ def test_a_deposit_is_exact() -> None:
     change = ask.Deposit(currency="USDT", amount=Positive("0.5"))
 
     assert after(account(10_000), marks(), change).account == account("10000.5")
+
+
+# ---------------------------------------------------------------- what a position contributes
+
+
+def test_what_each_position_contributes() -> None:
+    """Cash 1,000; long 1 BTC at 50,000, short 10 ETH at 3,000, both 10x; BTC now at 51,000, ETH at 3,000.
+
+    equity 2,000; maintenance 255 + 150 = 405.
+    BTC: 51,000 / 2,000 = 25.5 of the equity, 255 / 405 of the maintenance, leverage 51,000 / (5,100 + 1,000);
+    without it the ratio is 2,000 / 150.
+    """
+    assessment = judged(account(1_000, *PAIR_BOOK.positions), marks(BTC=51_000, ETH=3_000))
+    share = shares(assessment)["BTC-USDT-SWAP:long:cross"]
+
+    assert (share.share_of_equity, share.share_of_maintenance) == (d("25.5"), quotient(d(255), d(405)))
+    assert share.effective_leverage == quotient(d(51_000), d(6_100))
+    assert share.ratio_without == quotient(d(2_000), d(150))
+
+
+def test_the_share_of_maintenance_counts_the_closing_fee() -> None:
+    """OKX: 0.4 % and a closing fee of 0.05 % on BTC 50,000 and ETH 3,000 alike: 50,000 / 53,000 of what is required."""
+    book = account(10_000, long("BTC", 100, 50_000), short("ETH", 10, 3_000))
+    share = shares(judged(book, marks(BTC=50_000, ETH=3_000), OKX))["BTC-USDT-SWAP:long:cross"]
+
+    assert share.share_of_maintenance == quotient(d(225), d("238.5"))
+
+
+def test_what_has_no_share() -> None:
+    """Equity is gone, or the loss has eaten the margin: null instead of a figure that means nothing.
+
+    Cash 1,000, long 1 at 50,000, 10x: at 49,000 equity is 0; at 44,000 margin and PnL are 4,400 - 6,000.
+    """
+    book = account(1_000, long("BTC", 1, 50_000))
+    nothing, less = (shares(judged(book, marks(BTC=mark)))["BTC-USDT-SWAP:long:cross"] for mark in (49_000, 44_000))
+
+    assert (nothing.share_of_equity, nothing.ratio_without) == (None, None)
+    assert nothing.effective_leverage == quotient(d(49_000), d(3_900))
+    assert less.effective_leverage is None
