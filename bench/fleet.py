@@ -7,7 +7,10 @@ use too tells the same. Where no C compiler is found, the row says so and has no
 """
 
 import json
+import os
+import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from decimal import Decimal
@@ -314,6 +317,32 @@ def stressing(book: Rulebook, names: list[str], marks: Marks) -> list[Row]:
     ]  # fmt: skip
 
 
+STARTED = """
+import time
+began = time.perf_counter()
+from crossmargin.fleet.generate import generate, made_up_marks
+from crossmargin.fleet.pack import pack
+from crossmargin.fleet.watch import Watch
+from crossmargin.rulebook import load
+book = load("binance")
+marks = made_up_marks(book, list(book.instruments))
+Watch(pack(generate(book, marks, accounts=10), book), marks).tick({"BTCUSDT": marks.mark["BTCUSDT"] * 2})
+print(time.perf_counter() - began)
+"""
+
+
+def starting() -> list[Row]:
+    """A process that imports, packs, screens and watches: with nothing compiled yet, and with kernels on disk."""
+    with tempfile.TemporaryDirectory() as cache:
+        environment = {**os.environ, "NUMBA_CACHE_DIR": cache}
+        command = [sys.executable, "-c", STARTED]
+        first, later = (
+            float(subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout)
+            for _ in range(2)
+        )
+    return [row("fleet_first_compile", first, "s"), row("fleet_cached_start", later, "s")]
+
+
 def main() -> None:
     """Everything, the largest first."""
     began = time.perf_counter()
@@ -322,7 +351,7 @@ def main() -> None:
     fleet = pack(generate(book, marks, accounts=ACCOUNTS, positions=POSITIONS), book)
     rows = [*revaluation(fleet, marks), *watching(fleet, names, marks)]
     del fleet
-    rows += [*stressing(book, names, marks), *ties(), *exactness()]
+    rows += [*stressing(book, names, marks), *ties(), *exactness(), *starting()]
     rows.append(row("fleet_bench", time.perf_counter() - began, "s"))
     if "--json" in sys.argv:
         print(json.dumps(rows, indent=1))
