@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from crossmargin.errors import InputError, UnsupportedError
+from crossmargin.errors import CrossMarginError, InputError, UnsupportedError
 from crossmargin.fleet import jobs
 from crossmargin.fleet.frames import Folder, open_folder, write_folder
 from crossmargin.fleet.generate import generate, made_up_marks
