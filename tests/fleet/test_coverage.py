@@ -90,3 +90,18 @@ def test_a_value_between_two_whole_tiers_is_decided_exactly() -> None:
         found = screen(fleet, Marks(mark={"A-USDT-SWAP": D(mark)}))
         assert found.status.tolist() == [status], mark
     assert len(screen(fleet, Marks(mark={"A-USDT-SWAP": D(100)})).exactly) == 1
+
+
+def test_two_isolated_positions_of_one_kind_are_refused() -> None:
+    """Their pools would have one name."""
+    book = load("textbook")
+    held = Position(
+        instrument="BTC-USDT-SWAP",
+        side=Side.LONG,
+        contracts=D(1),
+        entry_price=D(90_000),
+        margin_mode=MarginMode.ISOLATED,
+    )
+
+    with pytest.raises(InputError, match='account "0": holds two isolated positions'):
+        pack(columns_of([Account(positions=(held, held))], book), book)

@@ -14,7 +14,7 @@ from crossmargin.fleet.exact import decide
 from crossmargin.fleet.generate import generate, made_up_market, made_up_marks
 from crossmargin.fleet.pack import pack
 from crossmargin.fleet.screen import screen
-from crossmargin.fleet.watch import Change, Watch
+from crossmargin.fleet.watch import Changes, Watch
 
 from .accounts import SWAPS, account_of, marks_of, rulebook_of
 
@@ -40,7 +40,7 @@ def assert_exact(watch: Watch) -> None:
     assert np.array_equal(watch.state[: len(watch.fleet)], screen(watch.fleet, watch.marks).status)
 
 
-def replayed(state: dict[int, str], changes: list[Change]) -> None:
+def replayed(state: dict[int, str], changes: Changes) -> None:
     """Changes lead from the statuses before to those after."""
     for change in changes:
         assert state.get(change.pool, "safe") == change.before

@@ -278,6 +278,8 @@ def read_part(part: str) -> Columns:
     for kind in ("balances", "positions"):
         try:
             frames.append(pl.read_parquet(f"{part}.{kind}.parquet"))
+        except FileNotFoundError:
+            raise InputError(f"{part}.{kind}.parquet", "", "can't be read: no such file") from None
         except (OSError, pl.exceptions.PolarsError) as error:
             raise InputError(f"{part}.{kind}.parquet", "", f"can't be read: {str(error).splitlines()[0]}") from None
     return columns_of_frames(frames[0], frames[1], source=part)

@@ -119,7 +119,7 @@ def generate(
     mark, unit, inverse = _facts(rulebook, names, marks)
     contracts = np.where(inverse[instrument], value, value / mark[instrument]) / unit[instrument]
     entry = mark[instrument] * np.exp(random.normal(0.0, 0.02, len(value)))
-    alone = random.random(len(value)) < isolated
+    alone = (random.random(len(value)) < isolated) & ~_repeated(instrument.reshape(accounts, positions))
     size = Scaled(np.maximum(np.rint(contracts * 10**CONTRACT_PLACES), 1).astype(np.int64), CONTRACT_PLACES)
     columns = Columns(
         ids=[f"a{number:07d}" for number in range(first, first + accounts)],
@@ -158,6 +158,14 @@ def _choose(
         share = popularity[offered] / popularity[offered].sum()
         instrument[mine] = random.choice(offered, (len(mine), positions), p=share)
     return instrument.ravel(), settle
+
+
+def _repeated(instrument: Ints) -> Bools:
+    """Positions whose instrument an earlier one of the account has: an account has one isolated position of a kind."""
+    found = np.zeros(instrument.shape, np.bool_)
+    for later in range(1, instrument.shape[1]):
+        found[:, later] = (instrument[:, :later] == instrument[:, later : later + 1]).any(axis=1)
+    return found.ravel()
 
 
 def _facts(rulebook: Rulebook, names: Sequence[str], marks: Marks) -> tuple[Floats, Floats, Bools]:

@@ -5,14 +5,15 @@ process, in a pool of processes, on Ray (extra `ray`) or on Dask (extra `dask`).
 again by others.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Protocol
 
 from crossmargin.domain.marks import Marks
-from crossmargin.errors import InputError, UnsupportedError
+from crossmargin.errors import CrossMarginError, InputError, UnsupportedError
 from crossmargin.fleet.frames import Folder, read_part
 from crossmargin.fleet.pack import pack
 from crossmargin.fleet.scenarios import Scenarios
@@ -40,23 +41,40 @@ class Job:
         return stress(fleet, Marks(mark=self.mark, fx=self.fx), self.scenarios).totals
 
 
-class Spread(Protocol):
-    """Where parts are worked on: yields each part's totals as they come, in any order."""
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Why a part could not be done, in one line: exceptions lose their parts on the way between processes."""
 
-    def __call__(self, job: Job, parts: Sequence[str]) -> Iterator[Totals]:
+    why: str
+
+
+Outcome = Totals | Refused
+
+
+class Spread(Protocol):
+    """Where parts are worked on: yields each part's outcome as they come, in any order."""
+
+    def __call__(self, job: Job, parts: Sequence[str]) -> Generator[Outcome, None, None]:
         """Work on every part."""
 
 
 def stress_folder(
     folder: Folder, scenarios: Scenarios, spread: Spread, told: Callable[[int], None] = lambda _: None
 ) -> Totals:
-    """Stress every part of a fleet; `told` hears how many parts are done."""
+    """Stress every part of a fleet; `told` hears how many parts are done.
+
+    Raises:
+        CrossMarginError: a part that can't be read or valued; the work is stopped then.
+    """
     rules = folder.rulebook
     job = Job(rules.venue, folder.on, dict(folder.marks.mark), dict(folder.marks.fx), scenarios)
     found = []
-    for totals in spread(job, folder.files()):
-        found.append(totals)
-        told(len(found))
+    with closing(spread(job, folder.files())) as outcomes:
+        for outcome in outcomes:
+            if isinstance(outcome, Refused):
+                raise CrossMarginError(outcome.why)
+            found.append(outcome)
+            told(len(found))
     return merged(found)
 
 
@@ -79,12 +97,13 @@ def on(place: str) -> Spread:
     raise InputError("--on", place, "expected here, pool[:N], ray[://HOST:PORT] or dask[://HOST:PORT]")
 
 
-def here(job: Job, parts: Sequence[str]) -> Iterator[Totals]:
+def here(job: Job, parts: Sequence[str]) -> Generator[Outcome, None, None]:
     """One part after the other, in this process."""
-    return map(job, parts)
+    for part in parts:
+        yield attempt(job, part)
 
 
-def _pool(job: Job, parts: Sequence[str], workers: int) -> Iterator[Totals]:
+def _pool(job: Job, parts: Sequence[str], workers: int) -> Generator[Outcome, None, None]:
     """In processes of this machine; when one is killed, what was not done is done by new ones."""
     from concurrent.futures import ProcessPoolExecutor, as_completed
     from concurrent.futures.process import BrokenProcessPool
@@ -94,11 +113,11 @@ def _pool(job: Job, parts: Sequence[str], workers: int) -> Iterator[Totals]:
     for _ in range(TRIES):
         pool = ProcessPoolExecutor(workers or None, mp_context=get_context("spawn"))
         try:
-            futures = {pool.submit(job, part): part for part in left}
+            futures = {pool.submit(attempt, job, part): part for part in left}
             for future in as_completed(futures):
-                totals = future.result()
+                outcome = future.result()
                 left.remove(futures[future])
-                yield totals
+                yield outcome
             return
         except BrokenProcessPool:
             continue
@@ -107,7 +126,7 @@ def _pool(job: Job, parts: Sequence[str], workers: int) -> Iterator[Totals]:
     raise UnsupportedError(f"the pool broke {TRIES} times: {len(left)} parts were not done")
 
 
-def _ray(job: Job, parts: Sequence[str], address: str | None) -> Iterator[Totals]:
+def _ray(job: Job, parts: Sequence[str], address: str | None) -> Generator[Outcome, None, None]:
     """As Ray tasks, on a cluster or on a local one that is started for the occasion."""
     try:
         import ray
@@ -118,7 +137,7 @@ def _ray(job: Job, parts: Sequence[str], address: str | None) -> Iterator[Totals
         ray.init(address=address, log_to_driver=False, include_dashboard=False if address is None else None)
     try:
         shared = ray.put(job)
-        task = ray.remote(_one).options(max_retries=TRIES)
+        task = ray.remote(attempt).options(max_retries=TRIES)
         waiting = [task.remote(shared, part) for part in parts]
         while waiting:
             ready, waiting = ray.wait(waiting)
@@ -128,7 +147,7 @@ def _ray(job: Job, parts: Sequence[str], address: str | None) -> Iterator[Totals
             ray.shutdown()
 
 
-def _dask(job: Job, parts: Sequence[str], address: str | None) -> Iterator[Totals]:
+def _dask(job: Job, parts: Sequence[str], address: str | None) -> Generator[Outcome, None, None]:
     """As Dask tasks, on a cluster or on a local one of processes."""
     try:
         from distributed import Client, LocalCluster, as_completed
@@ -137,7 +156,7 @@ def _dask(job: Job, parts: Sequence[str], address: str | None) -> Iterator[Total
     cluster = None if address else LocalCluster(threads_per_worker=1, dashboard_address=None)
     client = Client(address or cluster)
     try:
-        futures = [client.submit(_one, job, part, pure=False, retries=TRIES) for part in parts]
+        futures = [client.submit(attempt, job, part, pure=False, retries=TRIES) for part in parts]
         for future in as_completed(futures):
             yield future.result()
     finally:
@@ -146,5 +165,9 @@ def _dask(job: Job, parts: Sequence[str], address: str | None) -> Iterator[Total
             cluster.close()
 
 
-def _one(job: Job, part: str) -> Any:  # noqa: ANN401 - what workers hand back is Totals
-    return job(part)
+def attempt(job: Job, part: str) -> Outcome:
+    """What a worker does."""
+    try:
+        return job(part)
+    except CrossMarginError as error:
+        return Refused(str(error))

@@ -113,6 +113,7 @@ def pack(columns: Columns, rulebook: Rulebook, also: Sequence[str] = ()) -> Flee
         MissingDataError: an instrument, fee or tier table that the rulebook has not.
     """
     check_covered(rulebook)
+    _check_isolated(columns)
     beyond = np.zeros(len(columns), np.bool_) if columns.beyond is None else columns.beyond
     holder = np.repeat(np.arange(len(columns)), np.diff(columns.start))
     tables, lane = _lanes(columns, rulebook, beyond[holder], also)
@@ -142,6 +143,17 @@ def pack(columns: Columns, rulebook: Rulebook, also: Sequence[str] = ()) -> Flee
         slack=slack,
         warn=float(rulebook.rules.warn_at),
     )
+
+
+def _check_isolated(columns: Columns) -> None:
+    """An account has one isolated position in an instrument and on a side: its name is its pool's."""
+    alone = np.flatnonzero(columns.isolated)
+    holder = np.searchsorted(columns.start, alone, side="right") - 1
+    key = (holder * len(columns.instruments) + columns.instrument[alone]) * 2 + (columns.side[alone] > 0)
+    unique, count = np.unique(key, return_counts=True)
+    if len(unique) != len(key):
+        account = columns.ids[int(unique[count > 1][0]) // (2 * len(columns.instruments))]
+        raise InputError("columns", f'account "{account}"', "holds two isolated positions in one instrument and side")
 
 
 def _lanes(columns: Columns, rulebook: Rulebook, exact: Bools, also: Sequence[str]) -> tuple[Tables, Ints]:

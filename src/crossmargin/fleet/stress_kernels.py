@@ -18,6 +18,25 @@ BLOCK = 256
 
 
 @relaxed
+def begin_two(
+    equity: Floats, need: Floats, price: Floats, price2: Floats, size: float, size2: float, slope: float,
+    slope2: float, cash: float,
+) -> None:  # fmt: skip
+    """The first two positions of a pool, over whatever the arrays held."""
+    for s in range(equity.size):
+        equity[s] = cash + size * price[s] + size2 * price2[s]
+        need[s] = slope * price[s] + slope2 * price2[s]
+
+
+@relaxed
+def begin_none(equity: Floats, need: Floats, cash: float) -> None:
+    """No position yet."""
+    for s in range(equity.size):
+        equity[s] = cash
+        need[s] = 0.0
+
+
+@relaxed
 def add_two(
     equity: Floats, need: Floats, price: Floats, price2: Floats, size: float, size2: float, slope: float, slope2: float
 ) -> None:
@@ -106,9 +125,7 @@ def stress(
         for a in range(cash.size):
             if skipped[a]:
                 continue
-            equity[:] = cash[a]
-            need[:] = 0.0
-            off, waiting, other, size2, slope2 = 0.0, False, 0, 0.0, 0.0
+            off, begun, waiting, other, size2, slope2 = 0.0, False, False, 0, 0.0, 0.0
             for k in range(start[a], stop[a]):
                 j = signed(row[k])
                 lane, size = j >> shift, quantity[k]
@@ -120,20 +137,33 @@ def stress(
                 up = j
                 while held * most[lane] > high[up]:
                     up += 1
-                if up != j and whole[lane]:
-                    add_whole(equity, need, price[lane, first:last], size, slope, high, j, up)
-                elif up != j:
-                    add_marginal(equity, need, price[lane, first:last], size, slope, deduction, j, up)
-                else:
+                if up == j:
                     off += deduction[j]
-                    if waiting:
+                    if not waiting:
+                        other, size2, slope2, waiting = lane, size, held * slope[j], True
+                        continue
+                    waiting = False
+                    if begun:
                         add_two(
                             equity, need, price[other, first:last], price[lane, first:last], size2, size, slope2,
                             held * slope[j],
                         )  # fmt: skip
-                        waiting = False
                     else:
-                        other, size2, slope2, waiting = lane, size, held * slope[j], True
+                        begin_two(
+                            equity, need, price[other, first:last], price[lane, first:last], size2, size, slope2,
+                            held * slope[j], cash[a],
+                        )  # fmt: skip
+                        begun = True
+                    continue
+                if not begun:
+                    begin_none(equity, need, cash[a])
+                    begun = True
+                if whole[lane]:
+                    add_whole(equity, need, price[lane, first:last], size, slope, high, j, up)
+                else:
+                    add_marginal(equity, need, price[lane, first:last], size, slope, deduction, j, up)
+            if not begun:
+                begin_none(equity, need, cash[a])
             if waiting:
                 add_one(equity, need, price[other, first:last], size2, slope2)
             lowest = lowest_margin(equity, need, off)

@@ -8,9 +8,8 @@ A tick that would wake too many pools (a crash) is decided by one sweep instead.
 is called, or by themselves after so many more ticks that the sweeps have cost as much.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
-from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -19,13 +18,14 @@ from crossmargin.domain.account import Account
 from crossmargin.domain.marks import Marks
 from crossmargin.fleet import watch_kernels as kernels
 from crossmargin.fleet.arrays import Codes, Ints
+from crossmargin.fleet.changes import Change, Changes
 from crossmargin.fleet.exact import decide
 from crossmargin.fleet.pack import Fleet, prices
-from crossmargin.fleet.screen import STATUSES, UNDECIDED, screen
+from crossmargin.fleet.screen import UNDECIDED, screen
 from crossmargin.fleet.shelf import Shelf
 from crossmargin.fleet.ticks import Ticks, ticks_of
 
-__all__ = ["Change", "Watch"]
+__all__ = ["Change", "Changes", "Watch"]
 
 DEVIATION = 1e-4
 """Standard deviation of a second where none is given: some 56 % a year. It sets the pace, it decides nothing."""
@@ -33,24 +33,6 @@ SWEEPS_MAX = 64
 CROWD_SHARE, CROWD_LEAST = 60, 256
 OFF_CENTRE = 0.3
 NOTHING_MORE, SWEEP, EXACT = range(3)
-
-
-class Change(NamedTuple):
-    """A pool whose status is another since a tick.
-
-    Attributes:
-        tick: Which of the ticks given, from 0.
-        pool: Row in the fleet.
-        account: Name of its account.
-        before: Status before.
-        now: Status now.
-    """
-
-    tick: int
-    pool: int
-    account: str
-    before: str
-    now: str
 
 
 class Watch:
@@ -110,7 +92,7 @@ class Watch:
         unsure = [self._exactly(pool) if now == UNDECIDED else now for pool, now in zip(pools, became, strict=True)]
         return sum(now != shelf.state[pool] for pool, now in zip(pools, unsure, strict=True))
 
-    def tick(self, marks: Mapping[str, Decimal]) -> list[Change]:
+    def tick(self, marks: Mapping[str, Decimal]) -> Changes:
         """Move some marks at once.
 
         Returns:
@@ -125,28 +107,28 @@ class Watch:
         """Accounts whose status the new marks change, each once, in the order of the fleet."""
         return list(dict.fromkeys(change.account for change in self.tick(marks)))
 
-    def play(self, ticks: Ticks) -> list[Change]:
+    def play(self, ticks: Ticks) -> Changes:
         """Play ticks one after the other, each decided before the next."""
-        found: list[Change] = []
+        found: list[Ints] = []
         done = 0
         while done < len(ticks):
             if self._stale:
-                found += self._sweep(ticks, done)
+                found.append(self._sweep(ticks, done))
                 done += 1
                 continue
             done, rows, needed = self._advance(ticks, done)
             unsure = rows[:, 3] == UNDECIDED
-            found += [self._change(*row) for row in rows[~unsure].tolist()]
+            found.append(rows[~unsure])
             if needed == SWEEP:
-                found += self._sweep(ticks, done)
+                found.append(self._sweep(ticks, done))
                 done += 1
             elif needed == EXACT:
-                found += self._ask(ticks, done, rows[unsure])
+                found.append(self._ask(ticks, done, rows[unsure]))
         self._sync(ticks, done)
         self._recentre()
-        return found
+        return Changes(found, self._shelf.account)
 
-    def change(self, account: int, to: Account) -> list[Change]:
+    def change(self, account: int, to: Account) -> Changes:
         """Replace an account (a fill, funding, a deposit); its new positions cost one wake.
 
         Raises:
@@ -155,17 +137,15 @@ class Watch:
         """
         shelf = self._shelf
         pools = shelf.replace(account, to)
-        found = []
+        before = shelf.state[pools]
         for pool in pools:
             now = kernels.judge(pool, shelf.book, self._tiers, shelf.hooks.price)
-            now = self._exactly(pool) if now == UNDECIDED else now
-            if now != shelf.state[pool]:
-                found.append(self._change(0, pool, int(shelf.state[pool]), now))
-            shelf.state[pool] = now
+            shelf.state[pool] = self._exactly(pool) if now == UNDECIDED else now
         if len(shelf.state) != len(self._queued):
             self._make_room()
         kernels.lay(np.array(pools, np.int64), shelf.book, self._tiers, shelf.hooks, shelf.state)
-        return found
+        rows = _rows(0, np.array(pools, np.int64), before, shelf.state[pools])
+        return Changes([rows], shelf.account)
 
     def _advance(self, ticks: Ticks, begin: int) -> tuple[int, "np.ndarray[tuple[int, int], np.dtype[np.int64]]", int]:
         shelf = self._shelf
@@ -177,46 +157,37 @@ class Watch:
         self.wakes += int(self._counters[0])
         return done, self._changes[:written].copy(), needed
 
-    def _ask(self, ticks: Ticks, done: int, rows: Iterable[Iterable[int]]) -> list[Change]:
+    def _ask(self, ticks: Ticks, done: int, rows: Ints) -> Ints:
         """Let the exact function decide what the last tick left open, and lay those boxes."""
         self._sync(ticks, done)
-        found, pools = [], []
-        for tick, pool, before, _ in (list(map(int, row)) for row in rows):
-            now = self._exactly(pool)
-            if now != before:
-                found.append(self._change(tick, pool, before, now))
-            self._shelf.state[pool] = now
-            pools.append(pool)
-        shelf = self._shelf
-        kernels.lay(np.array(pools, np.int64), shelf.book, self._tiers, shelf.hooks, shelf.state)
-        return found
+        shelf, pools = self._shelf, rows[:, 1].copy()
+        for pool in pools.tolist():
+            shelf.state[pool] = self._exactly(pool)
+        kernels.lay(pools, shelf.book, self._tiers, shelf.hooks, shelf.state)
+        return _rows(int(rows[0, 0]), pools, rows[:, 2], shelf.state[pools])
 
-    def _sweep(self, ticks: Ticks, done: int) -> list[Change]:
+    def _sweep(self, ticks: Ticks, done: int) -> Ints:
         """Decide one tick by judging every pool."""
         shelf, mine = self._shelf, slice(int(ticks.start[done]), int(ticks.start[done + 1]))
         shelf.hooks.price[ticks.lane[mine]] = ticks.price[mine]
         count = kernels.sweep(shelf.book, self._tiers, shelf.hooks.price, shelf.state, self._changed, self._became)
-        pools, became = self._changed[:count], self._became[:count].copy()
-        if np.any(became == UNDECIDED):
+        pools, became = self._changed[:count].copy(), self._became[:count].copy()
+        unsure = np.flatnonzero(became == UNDECIDED).tolist()
+        if unsure:
             self._sync(ticks, done + 1)
-            for index in np.flatnonzero(became == UNDECIDED).tolist():
-                became[index] = self._exactly(int(pools[index]))
+        for index in unsure:
+            became[index] = self._exactly(int(pools[index]))
         before = shelf.state[pools]
         shelf.state[pools] = became
         self.sweeps += 1
         self._stale += 1
-        other = np.flatnonzero(before != became).tolist()
-        found = [self._change(done, int(pools[i]), int(before[i]), int(became[i])) for i in other]
         if self._stale >= SWEEPS_MAX:
             self.settle()
-        return found
+        return _rows(done, pools, before, became)
 
     def _exactly(self, pool: int) -> int:
         self.exactly += 1
         return decide(*self._shelf.home(pool), self._marks).status
-
-    def _change(self, tick: int, pool: int, before: int, now: int) -> Change:
-        return Change(tick, pool, self._shelf.account(pool), STATUSES[before], STATUSES[now])
 
     def _sync(self, ticks: Ticks, done: int) -> None:
         """Bring the exact marks up to the ticks that were played."""
@@ -243,3 +214,11 @@ class Watch:
         self._changes = np.empty((4 * self._limit + 4, 4), np.int64)
         self._counters = np.zeros(1, np.int64)
         self._changed, self._became = np.empty(pools, np.int64), np.empty(pools, np.uint8)
+
+
+def _rows(tick: int, pools: Ints, before: Codes, now: Codes) -> Ints:
+    """Rows of the pools whose status is another."""
+    other = np.flatnonzero(before != now)
+    rows = np.empty((len(other), 4), np.int64)
+    rows[:, 0], rows[:, 1], rows[:, 2], rows[:, 3] = tick, pools[other], before[other], now[other]
+    return rows

@@ -1,0 +1,220 @@
+"""What the fleet's bench holds the kernels against: C, NumPy, no bound, an inverted index, nautilus_trader."""
+
+import ctypes
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from crossmargin.fleet.arrays import Codes, Floats, Ints
+from crossmargin.fleet.jit import kernel
+from crossmargin.fleet.pack import Fleet
+
+C_SOURCE = """
+#include <math.h>
+#include <stdint.h>
+void revalue(long n, const int64_t *restrict start, const int64_t *restrict stop, uint16_t *restrict row,
+             const double *restrict quantity, const double *restrict rate, const double *restrict cash,
+             const double *restrict slack, const double *restrict price, const double *restrict slope,
+             const double *restrict deduction, const double *restrict low, const double *restrict high, int shift,
+             double warn, double unit_error, double *restrict equity, double *restrict initial,
+             double *restrict required, double *restrict ratio, uint8_t *restrict status) {
+  for (long a = 0; a < n; a++) {
+    double worth = cash[a], gross = fabs(worth), margin = 0, need = 0;
+    uint64_t first = start[a], last = stop[a];
+    for (uint64_t k = first; k < last; k++) {
+      uint64_t j = row[k];
+      double value = quantity[k] * price[j >> shift], size = fabs(value);
+      if (__builtin_expect(size < low[j] || size > high[j], 0)) {
+        while (size < low[j]) j--;
+        while (size > high[j]) j++;
+        row[k] = (uint16_t)j;
+        if (size < low[j]) need += NAN;
+      }
+      worth += value; gross += size; margin += rate[k] * size; need += slope[j] * size - deduction[j];
+    }
+    double error = slack[a] + unit_error * ((double)(last - first) + 20.0) * gross;
+    double over = worth - need, over_warning = worth - warn * need;
+    equity[a] = worth; initial[a] = margin; required[a] = need; ratio[a] = worth / need;
+    if (fabs(over) > error && fabs(over_warning) > error) status[a] = (over <= 0) + (over_warning <= 0);
+    else status[a] = (need == 0 && error < INFINITY) ? 0 : 3;
+  }
+}
+"""
+
+
+def c_kernel() -> Callable[[tuple[Any, ...]], None] | None:
+    """The revaluation in C, the same algorithm with the same bound; None where there is no compiler."""
+    compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
+    if compiler is None:
+        return None
+    folder = Path(tempfile.mkdtemp())
+    (folder / "revalue.c").write_text(C_SOURCE, encoding="utf-8")
+    flags = ["-O3", "-march=native", "-fno-math-errno", "-shared", "-fPIC"]
+    subprocess.run([compiler, *flags, "-o", folder / "revalue.so", folder / "revalue.c", "-lm"], check=True)
+    library = ctypes.CDLL(str(folder / "revalue.so"))
+    shutil.rmtree(folder)
+
+    def call(arguments: tuple[Any, ...]) -> None:
+        assert arguments[2].dtype == np.uint16
+        pointers = [ctypes.c_void_p(each.ctypes.data) if isinstance(each, np.ndarray) else each for each in arguments]
+        shift, warn, unit = (
+            ctypes.c_int(arguments[12]), ctypes.c_double(arguments[13]), ctypes.c_double(arguments[14])
+        )  # fmt: skip
+        library.revalue(ctypes.c_long(len(arguments[0])), *pointers[:12], shift, warn, unit, *pointers[15:])
+
+    return call
+
+
+@kernel
+def unbounded(
+    start: Ints, stop: Ints, row: Codes, quantity: Floats, rate: Floats, cash: Floats, slack: Floats, price: Floats,
+    slope: Floats, deduction: Floats, low: Floats, high: Floats, shift: int, warn: float, unit_error: float,
+    equity: Floats, initial: Floats, required: Floats, ratio: Floats, status: Codes,
+) -> None:  # fmt: skip
+    """`kernels.revalue` that trusts its floats."""
+    one, by = np.uint64(1), np.uint64(shift)
+    for a in range(cash.size):
+        worth, margin, need = cash[a], 0.0, 0.0
+        for k in range(np.uint64(start[a]), np.uint64(stop[a])):
+            j = np.uint64(row[k])
+            value = quantity[k] * price[j >> by]
+            size = abs(value)
+            if size < low[j] or size > high[j]:
+                while size < low[j]:
+                    j -= one
+                while size > high[j]:
+                    j += one
+                row[k] = j
+            worth += value
+            margin += rate[k] * size
+            need += slope[j] * size - deduction[j]
+        equity[a] = worth
+        initial[a] = margin
+        required[a] = need
+        ratio[a] = worth / need
+        status[a] = int(worth <= need) + int(worth <= warn * need)
+
+
+def numpy_revalue(fleet: Fleet, price: Floats) -> tuple[Codes, ...]:
+    """The same figures in NumPy: the first tier for all, the others only where a position is above it."""
+    tables = fleet.tables
+    lane = fleet.row >> tables.shift
+    slope, deduction = (each.reshape(-1, 1 << tables.shift) for each in (tables.slope, tables.deduction))
+    value = fleet.quantity * price[lane]
+    size = np.abs(value)
+    need = slope[lane, 0] * size
+    above = np.flatnonzero(size > tables.high[:: 1 << tables.shift][lane])
+    need[above] = (slope[lane[above]] * size[above, None] - deduction[lane[above]]).max(axis=1)
+    equity = fleet.cash + np.add.reduceat(value, fleet.start)
+    required = np.add.reduceat(need, fleet.start)
+    initial = np.add.reduceat(fleet.rate * size, fleet.start)
+    status = (equity <= required).astype(np.uint8) + (equity <= fleet.warn * required)
+    return equity, initial, required, equity / required, status
+
+
+def numpy_stress(fleet: Fleet, price: Floats) -> Floats:
+    """Shortfall by scenario in NumPy, in blocks of pools with five positions each."""
+    tables, total = fleet.tables, np.zeros(price.shape[1])
+    slope, deduction = (each.reshape(-1, 1 << tables.shift) for each in (tables.slope, tables.deduction))
+    each = int(fleet.stop[0] - fleet.start[0])
+    lane = fleet.row >> tables.shift
+    for first in range(0, len(fleet), 1000):
+        held = slice(first * each, min(first + 1000, len(fleet)) * each)
+        value = fleet.quantity[held, None] * price[lane[held]]
+        size = np.abs(value)
+        need = slope[lane[held], 0][:, None] * size
+        for tier in range(1, slope.shape[1]):
+            np.maximum(need, slope[lane[held], tier][:, None] * size - deduction[lane[held], tier][:, None], out=need)
+        equity = fleet.cash[first : first + 1000, None] + value.reshape(-1, each, price.shape[1]).sum(axis=1)
+        total += np.maximum(need.reshape(-1, each, price.shape[1]).sum(axis=1) - equity, 0.0).sum(axis=0)
+    return total
+
+
+@kernel
+def inverted_tick(
+    first: int, last: int, holder: Codes, quantity: Floats, row: Codes, before: float, now: float,
+    slope: Floats, deduction: Floats, low: Floats, high: Floats, warn: float,
+    equity: Floats, required: Floats, state: Codes,
+) -> int:  # fmt: skip
+    """Every holder of an instrument: running equity and requirement, and whether the status changed."""
+    changed = 0
+    for x in range(first, last):
+        a, j, held = holder[x], np.int64(row[x]), abs(quantity[x])
+        was = slope[j] * held * before - deduction[j]
+        size = held * now
+        while size < low[j]:
+            j -= 1
+        while size > high[j]:
+            j += 1
+        row[x] = j
+        worth = equity[a] + quantity[x] * (now - before)
+        need = required[a] + slope[j] * size - deduction[j] - was
+        equity[a], required[a] = worth, need
+        status = int(worth <= need) + int(worth <= warn * need)
+        if status != state[a]:
+            state[a] = status
+            changed += 1
+    return changed
+
+
+@kernel
+def inverted_play(
+    lanes: Ints, to: Floats, first: Ints, holder: Codes, quantity: Floats, row: Codes, price: Floats,
+    slope: Floats, deduction: Floats, low: Floats, high: Floats, warn: float,
+    equity: Floats, required: Floats, state: Codes,
+) -> int:  # fmt: skip
+    """One tick after the other."""
+    changed = 0
+    for t in range(lanes.size):
+        lane = lanes[t]
+        changed += inverted_tick(
+            first[lane], first[lane + 1], holder, quantity, row, price[lane], to[t], slope, deduction, low, high, warn,
+            equity, required, state,
+        )  # fmt: skip
+        price[lane] = to[t]
+    return changed
+
+
+class Inverted:
+    """The usual index: instrument -> positions."""
+
+    def __init__(self, fleet: Fleet, price: Floats) -> None:
+        """Sort positions by lane, and value every pool."""
+        equity, _, required, _, status = numpy_revalue(fleet, price)
+        lane = (fleet.row >> fleet.tables.shift).astype(np.int64)
+        order = np.argsort(lane, kind="stable")
+        holder = np.repeat(np.arange(len(fleet), dtype=np.int32), fleet.stop - fleet.start)
+        tables = fleet.tables
+        self._arrays = (
+            np.searchsorted(lane[order], np.arange(len(price) + 1)), holder[order], fleet.quantity[order],
+            fleet.row[order].copy(), price.copy(), tables.slope, tables.deduction, tables.low, tables.high, fleet.warn,
+            equity, required, status,
+        )  # fmt: skip
+
+    def play(self, lanes: Ints, to: Floats) -> int:
+        """Ticks of one lane each."""
+        return inverted_play(lanes, to, *self._arrays)
+
+
+def nautilus_position() -> float | None:
+    """Seconds of nautilus_trader for unrealised PnL and maintenance margin of one position; None where it is absent."""
+    try:
+        import assess as single  # type: ignore[import-not-found] # the bench beside this one
+    except ImportError:
+        return None
+    call = single.peer(POSITIONS_OF_PEER)
+    if call is None:
+        return None
+    start = time.perf_counter()
+    for _ in range(CALLS_OF_PEER):
+        call()
+    return (time.perf_counter() - start) / CALLS_OF_PEER / POSITIONS_OF_PEER
+
+
+POSITIONS_OF_PEER, CALLS_OF_PEER = 5, 200
