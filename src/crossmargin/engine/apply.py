@@ -120,6 +120,9 @@ def _position_mode_set(state: State, event: e.PositionModeSet) -> None:
 
 def _timer_set(state: State, event: e.TimerSet) -> None:
     state.owners[event.account].timer = event.at
+    state.timers[event.account] = event.at
+    if not event.at:
+        del state.timers[event.account]
     _note_account(state, event.account)
 
 

@@ -25,9 +25,10 @@ def admit_as_if_filled(state: State, ticket: Ticket) -> Refusal | None:
     An order that only reduces is never refused for margin, unless it would close for more than the pool is worth. One
     that opens may, as far as it is filled at once, neither leave less than nothing free nor a pool at the trigger.
     """
-    account = _without(state.account(ticket.account), ticket.id)
+    kept = state.assessment(ticket.account)
+    account = _without(kept.account, ticket.id)
     order = ticket.order
-    refusal = admit(account, order, state.marks, state.rulebook)
+    refusal = admit(account, order, state.marks, state.rulebook, kept if account is kept.account else None)
     if refusal is not None:
         return refusal
     found = list(fillable(state, ticket))

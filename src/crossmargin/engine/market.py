@@ -267,7 +267,7 @@ def _as_command(ticket: Ticket) -> c.PlaceOrder:
 
 def timers(state: State) -> Iterator[e.Event]:
     """Dead man's timers that are due cancel all orders of their account."""
-    due = [owner for owner in state.owners.values() if 0 < owner.timer <= state.time]
+    due = [state.owners[account] for account, at in state.timers.items() if at <= state.time]
     for owner in sorted(due, key=lambda each: (each.timer, each.number)):
         yield e.TimerSet(account=owner.id, at=0)
         for ticket in owner.unfinished():

@@ -95,6 +95,8 @@ def _account(state: State, key: EntityKey, value: tuple[int, str, int]) -> None:
     owner = state.owners[key[1]] = Owner(key[1], value[0])
     owner.position_mode = PositionMode(value[1])
     owner.timer = value[2]
+    if owner.timer:
+        state.timers[owner.id] = owner.timer
     state.dirty[key] = value
 
 

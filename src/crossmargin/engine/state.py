@@ -47,6 +47,7 @@ class State:
         self.references: dict[str, str] = {}
         self.periods: dict[str, int] = {}
         self.counters: dict[str, int] = {"orders": 0, "priorities": 0, "fills": 0, "accounts": 0}
+        self.timers: dict[str, int] = {}
         self.touched: dict[str, None] = {}
         self.dirty: dict[EntityKey, Any] = {}
         self.before: dict[tuple[str, str], Decimal] = {}

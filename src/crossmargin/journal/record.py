@@ -120,7 +120,7 @@ def header_of(raw: bytes, place: str) -> Header:
     """
     try:
         header = _HEADER.decode(raw)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, ValueError) as error:
         raise JournalError(place, f"its header cannot be read: {error}") from None
     if header.format != FORMAT:
         raise JournalError(place, f"form {header.format}; this version reads form {FORMAT}")

@@ -75,13 +75,15 @@ class SQLiteStore:
             yield
         except apsw.BusyError:
             raise JournalError(self.place, "another process writes to it") from None
-        except apsw.Error as error:
+        except (apsw.Error, UnicodeDecodeError) as error:  # the latter: a damaged type says text where bytes are
             raise JournalError(self.place, f"{type(error).__name__}: {error}") from None
 
     def header(self) -> bytes | None:
         """What the journal starts with."""
         with self._errors():
             found = list(self._db.execute("SELECT body FROM header"))
+        if found and not isinstance(found[0][0], bytes):
+            raise JournalError(self.place, "its header is damaged")
         return found[0][0] if found else None
 
     def start(self, header: bytes) -> None:
@@ -105,6 +107,8 @@ class SQLiteStore:
         query = "SELECT sequence, body, digest FROM journal WHERE sequence > ? ORDER BY sequence"
         with self._errors():
             for sequence, body, digest in self._db.execute(query, (after,)):
+                if not (isinstance(sequence, int) and isinstance(body, bytes) and isinstance(digest, bytes)):
+                    raise JournalError(f"{self.place}, record {sequence}", "damaged: not the types that were written")
                 yield Row(sequence, body, digest)
 
     def last(self) -> Row | None:

@@ -60,8 +60,10 @@ def admit_new(assessment: Assessment) -> tuple[OrderFigures, ...]:
 
 
 @exact
-def admit(account: Account, order: Order, marks: Marks, rulebook: Rulebook) -> Refusal | None:
-    """Ask whether a venue admits an order.
+def admit(
+    account: Account, order: Order, marks: Marks, rulebook: Rulebook, before: Assessment | None = None
+) -> Refusal | None:
+    """Ask whether a venue admits an order. Whoever has assessed the account already says so with `before`.
 
     Guards stand in the order of precedence of `RejectReason`: size, reduce-only, leverage, position cap, then margin:
     a cross order must find its need in the free margin, an isolated, spot or option-buying one in the available
@@ -83,7 +85,7 @@ def admit(account: Account, order: Order, marks: Marks, rulebook: Rulebook) -> R
         return refusal
     if rulebook.rules.admission.startswith("after_fill"):
         return _after_fill(account, order, instrument, marks, rulebook)
-    needs, has, currency, cross = needed_by(account, order, marks, rulebook)
+    needs, has, currency, cross = needed_by(account, order, marks, rulebook, before)
     if needs <= has or not needs:
         return None
     reason = RejectReason.INSUFFICIENT_MARGIN if cross else RejectReason.INSUFFICIENT_BALANCE
@@ -118,14 +120,16 @@ def cross_leverage(account: Account, instrument: str, side: Side) -> Decimal | N
     return None
 
 
-def needed_by(account: Account, order: Order, marks: Marks, rulebook: Rulebook) -> tuple[Decimal, Decimal, str, bool]:
+def needed_by(
+    account: Account, order: Order, marks: Marks, rulebook: Rulebook, before: Assessment | None = None
+) -> tuple[Decimal, Decimal, str, bool]:
     """What an order needs, what is there, in which currency, and whether free margin (True) has to cover it.
 
     The need is the growth of "in use" once the order is live, netting included, plus what the venue's admission adds.
 
     Source: docs/sources.md 1.2; the venue's largest-size answers (vector okx-max-size-linear).
     """
-    before = assess(account, marks, rulebook)
+    before = before or assess(account, marks, rulebook)
     after_account = _with_live(account, order)
     after = assess(after_account, marks, rulebook)
     hold = after.holds[-1]

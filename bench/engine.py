@@ -1,0 +1,153 @@
+"""Commands a second through the engine: in memory, journalled, replayed; and a burst of liquidations.
+
+    python3 dev.py bench engine [--json]
+
+One thread. The mix is 55 % limit orders, 30 % cancels, 15 % marketable orders of 1,000 accounts on three instruments,
+each order with full admission, every command with its invariants and its state hash. Journalled: groups of 64 in SQLite,
+synced before the answer. The burst: 11,279 accounts reach the trigger at one mark, no book and no fund, so that every
+one is deleveraged against as many counterparties.
+"""
+
+import json
+import sys
+import tempfile
+import time
+from decimal import Decimal
+from pathlib import Path
+
+from crossmargin.domain import command as c
+from crossmargin.domain.account import OrderSide, OrderType
+from crossmargin.engine.engine import Engine
+from crossmargin.engine.simulate.dice import Dice
+from crossmargin.journal import Journal, MemoryStore, SQLiteStore, rebuild
+from crossmargin.rulebook import load
+
+ACCOUNTS, COMMANDS, GROUP, BURST = 1000, 6000, 64, 11_279
+NAMES = ("AAA-USDT-SWAP", "BBB-USDT-SWAP", "CCC-USDT-SWAP")
+
+
+def opening(accounts: int) -> list[c.Command]:
+    """Instruments, marks, money and leverage."""
+    found: list[c.Command] = []
+    for name in NAMES:
+        found += [c.ListInstrument(instrument=name), c.SetMark(instrument=name, price=Decimal(1000))]
+    for number in range(accounts):
+        found.append(c.Deposit(account=f"a{number}", currency="USDT", amount=Decimal(1_000_000)))
+        found += [c.SetLeverage(account=f"a{number}", instrument=name, leverage=Decimal(10)) for name in NAMES]
+    return found
+
+
+def mixed(count: int) -> list[c.Command]:
+    """The mix; cancels name orders by the client's id."""
+    dice = Dice(1)
+    found: list[c.Command] = []
+    live: list[tuple[str, str]] = []
+    for number in range(count):
+        account, name = f"a{dice.below(ACCOUNTS)}", dice.pick(NAMES)
+        side = dice.pick((OrderSide.BUY, OrderSide.SELL))
+        draw = dice.below(100)
+        if draw < 30 and live:
+            owner, client = live.pop(dice.below(len(live)))
+            found.append(c.CancelOrder(account=owner, order=client))
+            continue
+        away = Decimal(dice.between(1, 80)) * (-1 if side == OrderSide.BUY else 1)
+        terms = {"type": OrderType.MARKET} if draw >= 85 else {"price": Decimal(1000) + away / 2}
+        order = c.PlaceOrder(
+            account=account, instrument=name, side=side, contracts=Decimal(dice.between(1, 5)), client_id=f"c{number}",
+            **terms,  # type: ignore[arg-type]
+        )  # fmt: skip
+        found.append(order)
+        if order.price is not None:
+            live.append((account, order.client_id))
+    return found
+
+
+def seconds(work: object) -> float:
+    """Wall time of a call."""
+    started = time.perf_counter()
+    work()  # type: ignore[operator]
+    return time.perf_counter() - started
+
+
+def in_memory(commands: list[c.Command]) -> float:
+    """Commands a second without a journal."""
+    engine = Engine(load("textbook"))
+    for command in opening(ACCOUNTS):
+        engine.submit(command)
+
+    def run() -> None:
+        for command in commands:
+            engine.submit(command)
+
+    return len(commands) / seconds(run)
+
+
+def journalled(commands: list[c.Command]) -> float:
+    """Commands a second with group commit."""
+    with tempfile.TemporaryDirectory() as folder:
+        store = SQLiteStore(Path(folder) / "venue.db")
+        journal = Journal(store, load("textbook"))
+        journal.submit_all(opening(ACCOUNTS))
+
+        def run() -> None:
+            for start in range(0, len(commands), GROUP):
+                journal.submit_all(commands[start : start + GROUP])
+
+        taken = seconds(run)
+        store.close()
+    return len(commands) / taken
+
+
+def replayed(commands: list[c.Command]) -> float:
+    """Events a second when a journal is rebuilt."""
+    store = MemoryStore()
+    journal = Journal(store, load("textbook"))
+    outcomes = journal.submit_all([*opening(ACCOUNTS), *commands])
+    events = sum(len(each.events) for each in outcomes)
+    return events / seconds(lambda: rebuild(store, load("textbook")))
+
+
+def burst(size: int) -> float:
+    """Seconds for one mark that liquidates so many accounts, each deleveraged."""
+    engine = Engine(load("textbook"))
+    name = NAMES[0]
+    engine.submit(c.ListInstrument(instrument=name))
+    engine.submit(c.SetMark(instrument=name, price=Decimal(1000)))
+    for number in range(size):
+        for kind, money in (("long", Decimal(30)), ("short", Decimal(10_000))):
+            account = f"{kind}{number}"
+            engine.submit(c.Deposit(account=account, currency="USDT", amount=money))
+            engine.submit(c.SetLeverage(account=account, instrument=name, leverage=Decimal(50)))
+            side = OrderSide.BUY if kind == "long" else OrderSide.SELL
+            engine.submit(
+                c.PlaceOrder(account=account, instrument=name, side=side, contracts=Decimal(1), price=Decimal(1000))
+            )
+    events: list[object] = []
+    taken = seconds(lambda: events.extend(engine.submit(c.SetMark(instrument=name, price=Decimal(950))).events))
+    kinds = [type(event).__name__ for event in events]
+    assert kinds.count("LiquidationStarted") == kinds.count("Deleveraged") == size
+    return taken
+
+
+def main() -> None:
+    """Print rows, or with --json one list of them."""
+    commands = mixed(COMMANDS)
+    rows = [
+        ("engine_memory", in_memory(commands), "commands/s"),
+        ("engine_journalled", journalled(commands), "commands/s"),
+        ("engine_replay", replayed(commands), "events/s"),
+        ("engine_burst", burst(BURST), "s"),
+    ]
+    found = [
+        {"name": name, "value": round(value, 2), "unit": unit, "against": None, "ratio": None}
+        for name, value, unit in rows
+    ]
+    if "--json" in sys.argv:
+        print(json.dumps(found))
+        return
+    for row in found:
+        print(f"{row['name']:<20} {row['value']:>12} {row['unit']}")
+
+
+if __name__ == "__main__":
+    main()
