@@ -3,9 +3,9 @@
     python3 dev.py bench engine [--json]
 
 One thread. The mix is 55 % limit orders, 30 % cancels, 15 % marketable orders of 1,000 accounts on three instruments,
-each order with full admission, every command with its invariants and its state hash. Journalled: groups of 64 in SQLite,
-synced before the answer. The burst: 11,279 accounts reach the trigger at one mark, no book and no fund, so that every
-one is deleveraged against as many counterparties.
+each order with full admission, every command with its invariants and its state hash. Journalled: groups of 64 in
+SQLite, synced before the answer. The burst: 11,279 accounts reach the trigger at one mark, no book and no fund, so that
+every one is deleveraged against as many counterparties.
 """
 
 import json
@@ -54,7 +54,7 @@ def mixed(count: int) -> list[c.Command]:
         terms = {"type": OrderType.MARKET} if draw >= 85 else {"price": Decimal(1000) + away / 2}
         order = c.PlaceOrder(
             account=account, instrument=name, side=side, contracts=Decimal(dice.between(1, 5)), client_id=f"c{number}",
-            **terms,  # type: ignore[arg-type]
+            **terms,
         )  # fmt: skip
         found.append(order)
         if order.price is not None:
