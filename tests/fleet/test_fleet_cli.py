@@ -98,6 +98,7 @@ def test_the_kernel_is_held_against_the_exact_function(fleet: Callable[..., Ran]
         (("--market", "-0.2", "--market", "0.2", "--beta", "ETH=1.3"), 2),
         (("--draws", 50), 50),
         (("--market", "-0.2", "--on", "pool:2"), 1),
+        (("--market", "-0.2", "--depth", "BTC=1000000,*=100000"), 1),
     ],
 )
 def test_stress_by_every_kind_of_scenario(

@@ -32,6 +32,8 @@ _OPTIONS = [
     click.option("--correlation", default=0.6, show_default=True, help="With --draws: between any two coins."),
     click.option("--degrees", default=4.0, show_default=True, help="With --draws: degrees of freedom, above 2."),
     click.option("--seed", default=1, show_default=True, help="With --draws: the same seed, the same draws."),
+    click.option("--depth", "depths", multiple=True, metavar="COIN=USD,*=USD",
+                 help="Cascade: forced sales of so much move a coin by 1 % (repeat)."),
     click.option("--on", "place", default="here", show_default=True, metavar="PLACE",
                  help="here, pool[:N], ray[://HOST:PORT] or dask[://HOST:PORT]."),
     click.option("--out", metavar="FILE.svg", help="Draw a heat map (--grid) or a loss curve."),
@@ -61,6 +63,8 @@ def stress_command(folder: Path, place: str, out: str | None, as_json: bool, **c
         raise InputError("--out", out, "the picture is SVG: the name has to end in .svg")
     opened = open_folder(folder)
     cases, spread = _scenarios(opened, chosen), on(place)
+    if chosen["depths"]:
+        cases = _cascaded(opened, cases, chosen["depths"])
     with progress(len(opened.parts), "parts") as told:
         totals = stress_folder(opened, cases, spread, told)
     if out is not None:
@@ -113,6 +117,18 @@ def _drawn(opened: "Folder", coins: list[str], chosen: dict[str, Any]) -> "Scena
     return student_t(
         opened.rulebook, names, coins, covariance, count=chosen["draws"], degrees=chosen["degrees"], seed=chosen["seed"]
     )
+
+
+def _cascaded(opened: "Folder", cases: "Scenarios", depths: tuple[str, ...]) -> "Scenarios":
+    """The scenarios with the price impact of all liquidations of the fleet in them."""
+    from crossmargin.cascade import deepened
+    from crossmargin.fleet.columns import joined
+    from crossmargin.fleet.frames import read_part
+    from crossmargin.fleet.pack import pack
+
+    fleet = pack(joined([read_part(part) for part in opened.files()]), opened.rulebook)
+    depth = dict(_pair("--depth", each) for text in depths for each in text.split(","))
+    return deepened(fleet, opened.marks, cases, depth).scenarios
 
 
 def _pair(option: str, text: str) -> tuple[str, float]:
