@@ -6,11 +6,16 @@ import click
 import msgspec
 
 from crossmargin.domain.event import Event
-from crossmargin.journal import SQLiteStore, rebuild, rerun, verify
-from crossmargin.journal.record import header_of
-from crossmargin.journal.replay import records
+from crossmargin.errors import UnsupportedError
 from crossmargin.rulebook import load
 from crossmargin.rulebook.model import Rulebook
+
+try:
+    from crossmargin.journal import SQLiteStore, rebuild, rerun, verify
+    from crossmargin.journal.record import header_of
+    from crossmargin.journal.replay import records
+except ImportError:
+    raise UnsupportedError("journal: needs apsw: pip install 'crossmargin[serve]'") from None
 
 __all__ = ["command"]
 
