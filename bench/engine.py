@@ -23,17 +23,17 @@ from crossmargin.journal import Journal, MemoryStore, SQLiteStore, rebuild
 from crossmargin.rulebook import load
 
 ACCOUNTS, COMMANDS, GROUP, BURST = 1000, 6000, 64, 11_279
+RULES = load("textbook").with_rules(default_leverage=Decimal(50))
 NAMES = ("AAA-USDT-SWAP", "BBB-USDT-SWAP", "CCC-USDT-SWAP")
 
 
 def opening(accounts: int) -> list[c.Command]:
-    """Instruments, marks, money and leverage."""
+    """Instruments, marks and money."""
     found: list[c.Command] = []
     for name in NAMES:
         found += [c.ListInstrument(instrument=name), c.SetMark(instrument=name, price=Decimal(1000))]
     for number in range(accounts):
         found.append(c.Deposit(account=f"a{number}", currency="USDT", amount=Decimal(1_000_000)))
-        found += [c.SetLeverage(account=f"a{number}", instrument=name, leverage=Decimal(10)) for name in NAMES]
     return found
 
 
@@ -71,7 +71,7 @@ def seconds(work: object) -> float:
 
 def in_memory(commands: list[c.Command]) -> float:
     """Commands a second without a journal."""
-    engine = Engine(load("textbook"))
+    engine = Engine(RULES)
     for command in opening(ACCOUNTS):
         engine.submit(command)
 
@@ -86,7 +86,7 @@ def journalled(commands: list[c.Command]) -> float:
     """Commands a second with group commit."""
     with tempfile.TemporaryDirectory() as folder:
         store = SQLiteStore(Path(folder) / "venue.db")
-        journal = Journal(store, load("textbook"))
+        journal = Journal(store, RULES)
         journal.submit_all(opening(ACCOUNTS))
 
         def run() -> None:
@@ -101,15 +101,15 @@ def journalled(commands: list[c.Command]) -> float:
 def replayed(commands: list[c.Command]) -> float:
     """Events a second when a journal is rebuilt."""
     store = MemoryStore()
-    journal = Journal(store, load("textbook"))
+    journal = Journal(store, RULES)
     outcomes = journal.submit_all([*opening(ACCOUNTS), *commands])
     events = sum(len(each.events) for each in outcomes)
-    return events / seconds(lambda: rebuild(store, load("textbook")))
+    return events / seconds(lambda: rebuild(store, RULES))
 
 
 def burst(size: int) -> float:
     """Seconds for one mark that liquidates so many accounts, each deleveraged."""
-    engine = Engine(load("textbook"))
+    engine = Engine(RULES)
     name = NAMES[0]
     engine.submit(c.ListInstrument(instrument=name))
     engine.submit(c.SetMark(instrument=name, price=Decimal(1000)))
@@ -117,7 +117,6 @@ def burst(size: int) -> float:
         for kind, money in (("long", Decimal(30)), ("short", Decimal(10_000))):
             account = f"{kind}{number}"
             engine.submit(c.Deposit(account=account, currency="USDT", amount=money))
-            engine.submit(c.SetLeverage(account=account, instrument=name, leverage=Decimal(50)))
             side = OrderSide.BUY if kind == "long" else OrderSide.SELL
             engine.submit(
                 c.PlaceOrder(account=account, instrument=name, side=side, contracts=Decimal(1), price=Decimal(1000))

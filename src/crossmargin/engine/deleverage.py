@@ -37,6 +37,10 @@ class Share(Struct, frozen=True):
     limit: Decimal | None
 
 
+Place = tuple[int, Decimal, Held]
+"""Rank from 1, score, and the position as it was when the ranking was made."""
+
+
 class Ranking:
     """The ranking as published when a command first needs it; used up in order, not computed again for each step."""
 
@@ -44,26 +48,35 @@ class Ranking:
 
     def __init__(self) -> None:
         """Start without a list."""
-        self._lists: dict[tuple[str, Side], list[tuple[Decimal, Held]]] = {}
+        self._lists: dict[tuple[str, Side], list[Place]] = {}
 
-    def of(self, state: State, instrument: str, side: Side) -> list[tuple[Decimal, Held]]:
-        """Score and position of everyone on a side of an instrument, highest first, the oldest first among equals."""
+    def of(self, state: State, instrument: str, side: Side) -> Iterator[Place]:
+        """Everyone on a side of an instrument, highest score first, the oldest first among equals.
+
+        Who is used up is dropped from the front, so that a long queue is not walked again for every liquidation.
+        """
         found = self._lists.get((instrument, side))
         if found is None:
-            found = [
-                (score(assessment, position), state.owners[account].positions[key])
-                for account in state.holders.get(instrument, ())
-                if not state.owners[account].internal
-                for key in state.owners[account].positions
-                if key.instrument == instrument and key.side == side
-                for assessment in (state.assessment(account),)
-                for position in assessment.account.positions
-                if (position.instrument, position.side, position.margin_mode)
-                == (key.instrument, key.side, key.margin_mode)
-            ]
-            found.sort(key=lambda each: (-each[0], each[1].opened))
-            self._lists[instrument, side] = found
-        return found
+            found = self._lists[instrument, side] = _ranked(state, instrument, side)
+        while found and state.held(found[-1][2].key) is None:
+            found.pop()
+        return reversed(found)
+
+
+def _ranked(state: State, instrument: str, side: Side) -> list[Place]:
+    """Places, the first in rank last in the list."""
+    scored = [
+        (score(assessment, position), state.owners[account].positions[key])
+        for account in state.holders.get(instrument, ())
+        if not state.owners[account].internal
+        for key in state.owners[account].positions
+        if key.instrument == instrument and key.side == side
+        for assessment in (state.assessment(account),)
+        for position in assessment.account.positions
+        if (position.instrument, position.side, position.margin_mode) == (key.instrument, key.side, key.margin_mode)
+    ]
+    scored.sort(key=lambda each: (-each[0], each[1].opened))
+    return [(rank, figure, held) for rank, (figure, held) in enumerate(scored, 1)][::-1]
 
 
 def hand_over(state: State, key: PositionKey, contracts: Decimal, share: Share, ranking: Ranking) -> Iterator[e.Event]:
@@ -171,15 +184,17 @@ def _deleverage(
     key: PositionKey,
     contracts: Decimal,
     share: Share,
-    ranked: list[tuple[Decimal, Held]],
+    ranked: Iterator[Place],
     trigger: str,
     careful: bool,
 ) -> Generator[e.Event, None, Decimal]:
     """Go down the ranking; return what is left. Careful: pass over who would be liquidated by it."""
     instrument = state.instrument(key.instrument)
-    for rank, (figure, listed) in enumerate(ranked, 1):
+    for rank, figure, listed in ranked:
+        if not contracts:
+            break
         victim = state.held(listed.key)
-        if not contracts or victim is None or listed.key.account == key.account:
+        if victim is None or listed.key.account == key.account:
             continue
         size = min(contracts, victim.contracts)
         value = _value(state, key, size, share)
