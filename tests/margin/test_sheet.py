@@ -9,6 +9,7 @@ from crossmargin.domain.arithmetic import quotient
 from crossmargin.domain.marks import Marks
 from crossmargin.errors import InputError
 from crossmargin.margin.explain import explain, explainable
+from crossmargin.margin.pool import Risk
 from crossmargin.margin.sheet import FIGURES, EntryKind, Sheet
 
 IN_USE = "position_margin order_margin netting order_fee open_loss isolated_order spot_hold option_hold interest bots"
@@ -299,3 +300,12 @@ def test_unknown_and_ambiguous_figures() -> None:
         explain(both, "USDT.beauty")
 
     assert "BTC-USDT-SWAP:long:isolated.notional" in explainable(both)
+
+
+def test_what_is_required_is_exact_in_any_context() -> None:
+    """1 and 0.000...01 (34 digits) are added exactly, though the caller's own context keeps 28 digits."""
+    small = d("0.0000000000000000000000000000000001")
+
+    required = Risk(available=d(1), initial=d(0), maintenance=d(1), fees=small).required
+
+    assert required == d("1.0000000000000000000000000000000001")
