@@ -33,14 +33,17 @@ from crossmargin.domain.numbers import Amount, NonNegative, Positive
 from crossmargin.errors import MissingDataError, UnsupportedError
 from crossmargin.margin import changes as ask
 from crossmargin.margin.admission import admit
+from crossmargin.margin.limits import Cut, smallest_cut
 from crossmargin.margin.modes import in_mode
 from crossmargin.margin.moves import market_moves
 from crossmargin.margin.options import short_option_margin
 from crossmargin.margin.position_prices import break_even_price, printed_liquidation_price
+from crossmargin.margin.shares import shares
 from crossmargin.margin.spot_margin import partly_closed, repayment
 from crossmargin.margin.valuation import floating_pnl
 
 BTC = "BTC-USDT-SWAP"
+PAIR_MARKS = marks(BTC_USDT=100_000)
 OPTIONS = OKX.with_instruments([CALL, PUT])
 OPTION_MARKS = Marks(mark={CALL.id: d("0.02"), PUT.id: d("0.05")}, forward={"BTC": d(100_000)})
 
@@ -168,6 +171,73 @@ def test_an_option_that_is_half_described(absent: str) -> None:
         short_option_margin(replace(CALL, **{absent: None}), d(1), OPTION_MARKS, OPTIONS)
 
 
+@pytest.mark.parametrize(
+    ("side", "backed_by", "assets", "liability", "pnl", "initial"),
+    [
+        (Side.LONG, "BTC", "1.2", "100000", "0.2", "0.1"),  # 1.2 - 100,000 / M; 100,000 / M / 10
+        (Side.LONG, "USDT", "1.2", "100000", "20000", "10000"),  # 1.2 M - 100,000; 100,000 / 10
+        (Side.SHORT, "BTC", "120000", "1", "0.2", "0.1"),  # 120,000 / M - 1; 1 / 10
+        (Side.SHORT, "USDT", "120000", "1", "20000", "10000"),  # 120,000 - 1 x M; 1 x M / 10
+    ],
+)
+def test_spot_margin_in_its_four_cases(
+    side: Side, backed_by: str, assets: str, liability: str, pnl: str, initial: str
+) -> None:
+    """BTC/USDT at a mark of 100,000, 10x: what the assets have over the debt, and a tenth of the debt."""
+    position = Position(
+        instrument="BTC-USDT", side=side, contracts=d(1), entry_price=d(100_000), leverage=d(10),
+        margin_currency=backed_by, assets=d(assets), liability=d(liability),
+    )  # fmt: skip
+    figures = judged(account({backed_by: 1}, position), PAIR_MARKS, PAIR).positions[0]
+
+    assert (figures.floating_pnl, figures.initial_margin) == (d(pnl), d(initial))
+
+
+def test_okx_prints_isolated_spot_margin() -> None:
+    """Debt x 1.03 x 1.001. Long, 0.1 BTC of margin: 103,103 / 1.1. Short, 10,000 USDT: 110,000 / 1.03103."""
+    common = {"instrument": "BTC-USDT", "margin_mode": MarginMode.ISOLATED, "leverage": d(10), "contracts": d(1)}
+    long_base = Position(side=Side.LONG, assets=d(1), liability=d(100_000), margin=d("0.1"), margin_currency="BTC",
+                         entry_price=d(100_000), **common)  # type: ignore[arg-type]  # fmt: skip
+    short_quote = Position(side=Side.SHORT, assets=d(100_000), liability=d(1), margin=d(10_000), margin_currency="USDT",
+                           entry_price=d(100_000), **common)  # type: ignore[arg-type]  # fmt: skip
+    for position, price in (
+        (long_base, quotient(d(103_103), d("1.1"))),
+        (short_quote, quotient(d(110_000), d("1.03103"))),
+    ):
+        assessment = judged(account({}, position), PAIR_MARKS, PAIR)
+
+        assert printed_liquidation_price(assessment, position).value == price
+
+
+def test_pnl_ratio_is_over_the_opening_margin() -> None:
+    """+1,000 on an opening margin of 5,000: 20 %; a loss of 500 is -10 %."""
+    book = account(9_000, long("BTC", 1, 50_000))
+    ratios = [judged(book, marks(BTC=mark)).positions[0].pnl_ratio for mark in (51_000, 49_500)]
+
+    assert ratios == [d("0.2"), d("-0.1")]
+
+
+def test_effective_leverage_ends_where_margin_and_loss_meet() -> None:
+    """Long 1 at 50,000, 4x: at 40,000 margin 10,000 and PnL -10,000 are nothing together; at 44,000, 44,000 / 5,000."""
+    book = account(20_000, long("BTC", 1, 50_000, 4))
+    met, before = (shares(judged(book, marks(BTC=mark)))[book.positions[0].id] for mark in (40_000, 44_000))
+
+    assert met.effective_leverage is None
+    assert before.effective_leverage == d("8.8")
+
+
+def test_smallest_cut_pays_the_taker_fee() -> None:
+    """OKX, 1 BTC at 50,000, equity 500, 0.45 % required: a ratio of 4 wants 500 - 25 x >= 900 (1 - x).
+
+    x = 400 / 875 = 0.45714...: in lots of 0.0001 BTC, 45.72 contracts. A ratio of 2 is there already.
+    """
+    book = account(500, long("BTC", 100, 50_000))
+    assessment = judged(book, marks(BTC=50_000), OKX)
+
+    assert smallest_cut(assessment, book.positions[0], d(4)).contracts == d("45.72")
+    assert smallest_cut(assessment, book.positions[0], d(2)) == Cut(contracts=d(0), ratio=quotient(d(500), d(225)))
+
+
 def test_break_even_with_a_fee_or_a_result_alone() -> None:
     """OKX, 1 BTC at 50,000: a fee of 10 paid, or 10 lost before, both ask for 50,010 / 0.9995."""
     paid, lost = long("BTC", 100, 50_000, fee=d(-10)), long("BTC", 100, 50_000, realized_pnl=d(-10))
@@ -234,16 +304,28 @@ def test_a_textbook_prints_nothing() -> None:
 
 
 def test_orders_in_hedge_mode_close_by_their_position_side() -> None:
-    """Long 1 and short 1: a sell for the long and a buy for the short hold nothing, a buy for the long holds 4,900."""
+    """Long 1 and short 1: a buy for the long holds 4,900; a sell for the long and a buy for the short hold nothing.
+
+    An order that names no side goes by its direction, first against what is held: the buy closes the short.
+    """
     both = (long("BTC", 1, 50_000), short("BTC", 1, 50_000))
     orders = (
+        order("BTC", "buy", 1, 49_000, position_side=Side.LONG),
         order("BTC", "sell", 1, 51_000, position_side=Side.LONG),
         order("BTC", "buy", 1, 49_000, position_side=Side.SHORT),
-        order("BTC", "buy", 1, 49_000, position_side=Side.LONG),
     )
     book = account(50_000, *both, *orders, position_mode=PositionMode.HEDGE)
+    unnamed = account(50_000, order("BTC", "buy", 1, 49_000), position_mode=PositionMode.HEDGE)
 
-    assert [hold.margin for hold in judged(book, marks(BTC=50_000)).holds] == [0, 0, 4_900]
+    assert [hold.margin for hold in judged(book, marks(BTC=50_000)).holds] == [4_900, 0, 0]
+    assert [hold.margin for hold in judged(unnamed, marks(BTC=50_000)).holds] == [4_900]
+
+
+def test_a_position_side_means_nothing_in_one_way_mode() -> None:
+    """Long 1: a sell closes it, whatever side it names; nothing is held."""
+    book = account(50_000, long("BTC", 1, 50_000), order("BTC", "sell", 1, 51_000, position_side=Side.SHORT))
+
+    assert [hold.margin for hold in judged(book, marks(BTC=50_000)).holds] == [0]
 
 
 def test_a_cap_in_base_units() -> None:
@@ -291,8 +373,44 @@ def test_an_order_without_leverage_takes_what_the_instrument_has() -> None:
 
     assert order_leverage(account(90_000, long("BTC", 1, 50_000, 5)), buy, marks(BTC=50_000)) == 5
     assert order_leverage(both, replace(buy, position_side=Side.LONG), marks(BTC=50_000)) == 5
+    assert order_leverage(both, buy, marks(BTC=50_000)) == 5
     assert order_leverage(both, sell, marks(BTC=50_000)) == 4
     assert order_leverage(account(90_000), flat, prices, BINANCE) == 20
+
+
+def test_a_fill_without_leverage_takes_what_its_instrument_has() -> None:
+    """ETH at 7x says nothing about BTC: that opens at the rulebook's default of 1, and enlarges at its own 5."""
+    buy = ask.Fill(
+        instrument=BTC,
+        side=OrderSide.BUY,
+        contracts=Positive(1),
+        price=Positive(50_000),
+        margin_mode=MarginMode.ISOLATED,
+    )
+    eth, btc = isolated(long("ETH", 1, 3_000, 7), 500), isolated(long("BTC", 1, 50_000, 5), 10_000)
+    prices = marks(BTC=50_000, ETH=3_000)
+
+    assert after(account(90_000, eth), prices, buy).account.positions[-1].leverage == 1
+    assert after(account(90_000, eth, btc), prices, buy).account.positions[-1] == isolated(
+        long("BTC", 2, 50_000, 5), 20_000
+    )
+
+
+def test_the_leverage_that_is_there_changes_nothing() -> None:
+    """Isolated at 10x with a loss of 1,000: setting 10x again asks for no top-up."""
+    book = account(8_000, isolated(long("BTC", 1, 50_000), 5_000))
+    change = ask.SetLeverage(instrument=BTC, leverage=Positive(10), margin_mode=MarginMode.ISOLATED)
+
+    assert after(book, marks(BTC=49_000), change).account == book
+
+
+def test_gains_pay_for_a_mode_switch_where_the_rulebook_counts_them() -> None:
+    """Cash 3,000, BTC with a gain of 10,000 and 6,000 in use: the 3,000 for ETH leave 4,000 free with gains counted."""
+    book = account(3_000, short("ETH", 10, 3_000), long("BTC", 1, 50_000))
+    change = ask.SetMarginMode(instrument="ETH-USDT-SWAP", side=Side.SHORT, margin_mode=MarginMode.ISOLATED)
+    rulebook = TEXTBOOK.with_rules(available_balance="with_gains")
+
+    assert after(book, marks(ETH=3_000, BTC=60_000), change, rulebook=rulebook).account.balances == {"USDT": 0}
 
 
 def test_a_stop_at_the_mark_itself_is_in_time() -> None:
@@ -327,9 +445,6 @@ def test_a_written_option_brings_its_premium() -> None:
 
     assert written.balances == {"BTC": d("1.03")}
     assert after(written, OPTION_MARKS, back, rulebook=OPTIONS).account.balances == {"BTC": d("1.01")}
-
-
-PAIR_MARKS = marks(BTC_USDT=100_000)
 
 
 def margin_fill(side: str, size: int, price: int, mode: MarginMode, backed_by: str) -> ask.Fill:

@@ -1,8 +1,8 @@
 """Every pool under every scenario. Twin: `twin.stress`.
 
-Only the tiers that a position can reach within the scenarios are evaluated: mostly one, and then a position is two
-fused multiply-adds a scenario. Positions go two by two. Loops touch few arrays each, so that they vectorise. Pools
-that no scenario of a block endangers add nothing to any total and are left at once.
+What counts is the margin, equity less requirement: a position that stays in its tier is one multiply-add a scenario.
+Only tiers that a position can reach within the scenarios are evaluated, mostly one. Positions go three by three, and
+loops touch few arrays each, so that they vectorise. Equity by itself is worked out only where the margin is gone.
 """
 
 from typing import Any
@@ -14,91 +14,95 @@ from crossmargin.fleet.jit import inlined, relaxed
 
 __all__ = ["BLOCK", "stress"]
 
-BLOCK = 256
+BLOCK = 512
 
 
 @relaxed
-def begin_two(
-    equity: Floats, need: Floats, price: Floats, price2: Floats, size: float, size2: float, slope: float,
-    slope2: float, cash: float,
-) -> None:  # fmt: skip
-    """The first two positions of a pool, over whatever the arrays held."""
-    for s in range(equity.size):
-        equity[s] = cash + size * price[s] + size2 * price2[s]
-        need[s] = slope * price[s] + slope2 * price2[s]
-
-
-@relaxed
-def begin_none(equity: Floats, need: Floats, cash: float) -> None:
+def begin(margin: Floats, cash: float) -> None:
     """No position yet."""
-    for s in range(equity.size):
-        equity[s] = cash
-        need[s] = 0.0
+    for s in range(margin.size):
+        margin[s] = cash
 
 
 @relaxed
-def add_two(
-    equity: Floats, need: Floats, price: Floats, price2: Floats, size: float, size2: float, slope: float, slope2: float
+def begin_three(
+    margin: Floats, price: Floats, price2: Floats, price3: Floats, rate: float, rate2: float, rate3: float, cash: float
 ) -> None:
-    """Two positions that stay in their tiers."""
-    for s in range(equity.size):
-        equity[s] += size * price[s] + size2 * price2[s]
-        need[s] += slope * price[s] + slope2 * price2[s]
+    """The first three positions of a pool, over whatever the array held."""
+    for s in range(margin.size):
+        margin[s] = cash + rate * price[s] + rate2 * price2[s] + rate3 * price3[s]
 
 
 @relaxed
-def add_one(equity: Floats, need: Floats, price: Floats, size: float, slope: float) -> None:
-    """One position that stays in its tier."""
-    for s in range(equity.size):
-        equity[s] += size * price[s]
-        need[s] += slope * price[s]
+def add_three(
+    margin: Floats, price: Floats, price2: Floats, price3: Floats, rate: float, rate2: float, rate3: float
+) -> None:
+    """Three positions that stay in their tiers."""
+    for s in range(margin.size):
+        margin[s] += rate * price[s] + rate2 * price2[s] + rate3 * price3[s]
+
+
+@relaxed
+def add_two(margin: Floats, price: Floats, price2: Floats, rate: float, rate2: float) -> None:
+    """Two of them."""
+    for s in range(margin.size):
+        margin[s] += rate * price[s] + rate2 * price2[s]
+
+
+@relaxed
+def add_one(margin: Floats, price: Floats, rate: float) -> None:
+    """One of them."""
+    for s in range(margin.size):
+        margin[s] += rate * price[s]
 
 
 @relaxed
 def add_marginal(
-    equity: Floats, need: Floats, price: Floats, size: float, slope: Floats, deduction: Floats, down: int, up: int
+    margin: Floats, price: Floats, size: float, slope: Floats, deduction: Floats, down: int, up: int
 ) -> None:
     """A position that may cross bounds: its requirement is the largest of the tiers' lines."""
     held = abs(size)
     if up == down + 1:
-        slope1, slope2, off1, off2 = held * slope[down], held * slope[up], deduction[down], deduction[up]
-        for s in range(equity.size):
-            equity[s] += size * price[s]
-            one, other = slope1 * price[s] - off1, slope2 * price[s] - off2
-            need[s] += one if one > other else other
+        rate, rate2 = size - held * slope[down], size - held * slope[up]
+        off, off2 = deduction[down], deduction[up]
+        for s in range(margin.size):
+            one, other = rate * price[s] + off, rate2 * price[s] + off2
+            margin[s] += one if one < other else other
         return
-    for s in range(equity.size):
-        equity[s] += size * price[s]
+    for s in range(margin.size):
         most = slope[down] * held * price[s] - deduction[down]
         for j in range(down + 1, up + 1):
             line = slope[j] * held * price[s] - deduction[j]
             most = line if line > most else most
-        need[s] += most
+        margin[s] += size * price[s] - most
 
 
 @relaxed
-def add_whole(
-    equity: Floats, need: Floats, price: Floats, size: float, slope: Floats, high: Floats, down: int, up: int
-) -> None:
+def add_whole(margin: Floats, price: Floats, size: float, slope: Floats, high: Floats, down: int, up: int) -> None:
     """A position whose one rate jumps at bounds."""
     held = abs(size)
-    for s in range(equity.size):
-        equity[s] += size * price[s]
+    for s in range(margin.size):
         value, j = held * price[s], down
         while j < up and value > high[j]:
             j += 1
-        need[s] += slope[j] * value
+        margin[s] += size * price[s] - slope[j] * value
 
 
 @relaxed
-def lowest_margin(equity: Floats, need: Floats, off: float) -> float:
-    """Turn `need` into equity less requirement, and return the least."""
-    least = float(equity[0] - need[0] + off)
-    for s in range(equity.size):
-        over = equity[s] - need[s] + off
-        need[s] = over
-        least = over if over < least else least
-    return least
+def lowest_of(margin: Floats) -> float:
+    """The least margin; eight at a time, since each minimum waits for the one before it."""
+    a, b, c, d = margin[0], margin[1], margin[2], margin[3]
+    e, f, g, h = margin[4], margin[5], margin[6], margin[7]
+    for s in range(0, margin.size, 8):
+        a = margin[s] if margin[s] < a else a
+        b = margin[s + 1] if margin[s + 1] < b else b
+        c = margin[s + 2] if margin[s + 2] < c else c
+        d = margin[s + 3] if margin[s + 3] < d else d
+        e = margin[s + 4] if margin[s + 4] < e else e
+        f = margin[s + 5] if margin[s + 5] < f else f
+        g = margin[s + 6] if margin[s + 6] < g else g
+        h = margin[s + 7] if margin[s + 7] < h else h
+    return float(min(a, b, c, d, e, f, g, h))
 
 
 @inlined
@@ -119,13 +123,14 @@ def stress(
     `price` has a row for each lane and a column for each scenario; columns beyond `count` fill the last block. `least`
     and `most` are its extremes; `worth` turns a pool's currency into the reporting currency.
     """
-    equity, need = np.empty(BLOCK), np.empty(BLOCK)
+    margin = np.empty(BLOCK)
     for first in range(0, price.shape[1], BLOCK):
         last = first + BLOCK
         for a in range(cash.size):
             if skipped[a]:
                 continue
-            off, begun, waiting, other, size2, slope2 = 0.0, False, False, 0, 0.0, 0.0
+            off, begun, waiting = 0.0, False, 0
+            lane1, lane2, rate1, rate2 = 0, 0, 0.0, 0.0
             for k in range(start[a], stop[a]):
                 j = signed(row[k])
                 lane, size = j >> shift, quantity[k]
@@ -139,42 +144,46 @@ def stress(
                     up += 1
                 if up == j:
                     off += deduction[j]
-                    if not waiting:
-                        other, size2, slope2, waiting = lane, size, held * slope[j], True
-                        continue
-                    waiting = False
-                    if begun:
-                        add_two(
-                            equity, need, price[other, first:last], price[lane, first:last], size2, size, slope2,
-                            held * slope[j],
-                        )  # fmt: skip
+                    rate = size - held * slope[j]
+                    waiting += 1
+                    if waiting == 1:
+                        lane1, rate1 = lane, rate
+                    elif waiting == 2:  # noqa: PLR2004 - the second of three
+                        lane2, rate2 = lane, rate
                     else:
-                        begin_two(
-                            equity, need, price[other, first:last], price[lane, first:last], size2, size, slope2,
-                            held * slope[j], cash[a],
-                        )  # fmt: skip
-                        begun = True
+                        rows = price[lane1, first:last], price[lane2, first:last], price[lane, first:last]
+                        if begun:
+                            add_three(margin, rows[0], rows[1], rows[2], rate1, rate2, rate)
+                        else:
+                            begin_three(margin, rows[0], rows[1], rows[2], rate1, rate2, rate, cash[a])
+                        begun, waiting = True, 0
                     continue
                 if not begun:
-                    begin_none(equity, need, cash[a])
+                    begin(margin, cash[a])
                     begun = True
                 if whole[lane]:
-                    add_whole(equity, need, price[lane, first:last], size, slope, high, j, up)
+                    add_whole(margin, price[lane, first:last], size, slope, high, j, up)
                 else:
-                    add_marginal(equity, need, price[lane, first:last], size, slope, deduction, j, up)
+                    add_marginal(margin, price[lane, first:last], size, slope, deduction, j, up)
             if not begun:
-                begin_none(equity, need, cash[a])
-            if waiting:
-                add_one(equity, need, price[other, first:last], size2, slope2)
-            lowest = lowest_margin(equity, need, off)
+                begin(margin, cash[a])
+            if waiting == 1:
+                add_one(margin, price[lane1, first:last], rate1)
+            elif waiting:
+                add_two(margin, price[lane1, first:last], price[lane2, first:last], rate1, rate2)
+            lowest = lowest_of(margin) + off
             worst[a] = min(worst[a], lowest)
             if lowest <= 0.0:
-                for s in range(min(BLOCK, count - first)):
-                    if need[s] <= 0.0:
-                        value = worth[currency[a], first + s]
-                        liquidated[first + s] += 1.0
+                for s in range(first, min(last, count)):
+                    lacking = -(margin[s - first] + off)
+                    if lacking >= 0.0:
+                        value = worth[currency[a], s]
+                        liquidated[s] += 1.0
                         hits[a] += 1
-                        shortfall[first + s] -= need[s] * value
-                        lost[a] -= need[s] * value
-                        if equity[s] < 0.0:
-                            insurance[first + s] -= equity[s] * value
+                        shortfall[s] += lacking * value
+                        lost[a] += lacking * value
+                        equity = cash[a]
+                        for k in range(start[a], stop[a]):
+                            equity += quantity[k] * price[signed(row[k]) >> shift, s]
+                        if equity < 0.0:
+                            insurance[s] -= equity * value
