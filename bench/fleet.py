@@ -15,6 +15,8 @@ import time
 from collections.abc import Callable
 from decimal import Decimal
 from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
 from random import Random
 from statistics import median
 from typing import Any
@@ -24,11 +26,11 @@ import numpy as np
 
 from crossmargin.domain.account import Account, MarginMode, Position, Side
 from crossmargin.domain.marks import Marks
-from crossmargin.fleet import watch_kernels
+from crossmargin.fleet import frames, jobs, watch_kernels
 from crossmargin.fleet.arrays import Scaled
 from crossmargin.fleet.columns import Columns, columns_of
 from crossmargin.fleet.exact import decide
-from crossmargin.fleet.generate import generate, made_up_market, made_up_marks
+from crossmargin.fleet.generate import generate, made_up_market, made_up_marks, with_tiers
 from crossmargin.fleet.kernels import revalue
 from crossmargin.fleet.pack import Fleet, pack, prices
 from crossmargin.fleet.scenarios import student_t
@@ -40,7 +42,7 @@ from crossmargin.rulebook import load
 from crossmargin.rulebook.model import Rulebook
 from crossmargin.rulebook.tiers import Tier, TierTable
 
-ROUNDS, INSTRUMENTS, POSITIONS, SECONDS = 9, 256, 5, 60
+ROUNDS, INSTRUMENTS, POSITIONS, SECONDS, PARTS = 9, 256, 5, 60, 16
 SECONDS_A_YEAR = 365 * 86_400
 ACCOUNTS = int(sys.argv[sys.argv.index("--accounts") + 1]) if "--accounts" in sys.argv else 1_000_000
 Row = dict[str, Any]
@@ -317,6 +319,35 @@ def stressing(book: Rulebook, names: list[str], marks: Marks) -> list[Row]:
     ]  # fmt: skip
 
 
+def apart() -> list[Row]:
+    """Twice as many accounts over Parquet, 256 draws: one process, a pool of two, Ray and Dask where installed."""
+    book = load("binance")
+    names = with_tiers(book)
+    marks = made_up_marks(book, names)
+    coins = list(dict.fromkeys(book.instrument(name).base for name in names))
+    cases = student_t(book, names, coins, 0.0025 * (0.6 + 0.4 * np.eye(len(coins))), count=256, seed=2)
+    rows, size = [], ACCOUNTS // 8
+    with tempfile.TemporaryDirectory() as place:
+        path = Path(place)
+        for part in range(PARTS):
+            frames.write_part(path, part, generate(book, marks, accounts=size, seed=part, first=part * size))
+        frames.write_head(path, book, marks, accounts=PARTS * size)
+        folder = frames.open_folder(path)
+        wanted, alone = None, 0.0
+        for name, module in (("here", "numpy"), ("pool:2", "numpy"), ("ray", "ray"), ("dask", "distributed")):
+            if find_spec(module) is None:
+                say(f"{module} is not installed: no row of it")
+                continue
+            began = time.perf_counter()
+            found = jobs.stress_folder(folder, cases, jobs.on(name))
+            taken = time.perf_counter() - began
+            wanted, alone = (found, taken) if wanted is None else (wanted, alone)
+            assert np.allclose(found.shortfall, wanted.shortfall, rtol=1e-9)
+            assert found.liquidated.tolist() == wanted.liquidated.tolist()
+            rows.append(row(f"fleet_parts_{name.partition(':')[0]}", taken, "s", "one process", alone / taken))
+    return rows
+
+
 STARTED = """
 import time
 began = time.perf_counter()
@@ -351,7 +382,7 @@ def main() -> None:
     fleet = pack(generate(book, marks, accounts=ACCOUNTS, positions=POSITIONS), book)
     rows = [*revaluation(fleet, marks), *watching(fleet, names, marks)]
     del fleet
-    rows += [*stressing(book, names, marks), *ties(), *exactness(), *starting()]
+    rows += [*stressing(book, names, marks), *ties(), *exactness(), *apart(), *starting()]
     rows.append(row("fleet_bench", time.perf_counter() - began, "s"))
     if "--json" in sys.argv:
         print(json.dumps(rows, indent=1))
@@ -362,5 +393,5 @@ def main() -> None:
         )
 
 
-if __name__ == "__main__":
+if __name__ == "__main__":  # a pool starts its workers from this file
     main()
