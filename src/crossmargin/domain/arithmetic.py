@@ -28,6 +28,7 @@ __all__ = [
     "EXACT",
     "ONE",
     "ZERO",
+    "added",
     "ceil_to",
     "exact",
     "floor_to",
@@ -134,6 +135,11 @@ def ceil_to(amount: Decimal, step: Decimal) -> Decimal:
 def narrow(amount: Decimal) -> Decimal:
     """Round half-even to 28 digits, as every quotient is."""
     return _QUOTIENT.plus(amount)
+
+
+def added(one: Decimal, other: Decimal) -> Decimal:
+    """Return the exact sum, whatever context the caller has (a property has no context of its own)."""
+    return _WIDE_EXACT.add(one, other)
 
 
 def total(amounts: Iterable[Decimal]) -> Decimal:

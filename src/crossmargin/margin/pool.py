@@ -7,7 +7,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from crossmargin.domain.account import Order, Position
-from crossmargin.domain.arithmetic import EXACT, ZERO, ceil_to, quotient
+from crossmargin.domain.arithmetic import ZERO, added, ceil_to, quotient
 from crossmargin.margin.legs import Leg, Requirement, requirement
 from crossmargin.rulebook.rules import Rules
 
@@ -45,16 +45,16 @@ class Risk(Struct, frozen=True, kw_only=True):
     def __add__(self, other: "Risk") -> "Risk":
         """Add two pools of the same currency."""
         return Risk(
-            available=EXACT.add(self.available, other.available),
-            initial=EXACT.add(self.initial, other.initial),
-            maintenance=EXACT.add(self.maintenance, other.maintenance),
-            fees=EXACT.add(self.fees, other.fees),
+            available=added(self.available, other.available),
+            initial=added(self.initial, other.initial),
+            maintenance=added(self.maintenance, other.maintenance),
+            fees=added(self.fees, other.fees),
         )
 
     @property
     def required(self) -> Decimal:
         """Maintenance margin and closing fees, exact whatever the caller's decimal context."""
-        return EXACT.add(self.maintenance, self.fees)
+        return added(self.maintenance, self.fees)
 
     @property
     def ratio(self) -> Decimal | None:
