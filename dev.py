@@ -41,7 +41,10 @@ USAGE = 2
 # What each lock is resolved from. Test comes first and the others take its versions, so that one
 # .venv serves both tests and demo. Base is what the wheel alone needs: CI runs it with no more.
 LOCKS = {
-    "test": ["--extra=serve", "--extra=data", "--extra=fleet", "--group=build", "--group=test", "--group=lint"],
+    "test": [
+        "--extra=serve", "--extra=data", "--extra=fleet", "--extra=live", "--extra=ray", "--extra=dask",
+        "--group=build", "--group=test", "--group=lint",
+    ],
     "demo": ["--extra=serve", "--group=build", "--constraints=locks/test.txt"],
     "base": ["--constraints=locks/test.txt"],
 }
