@@ -42,8 +42,15 @@ USAGE = 2
 # .venv serves both tests and demo. Base is what the wheel alone needs: CI runs it with no more.
 LOCKS = {
     "test": [
-        "--extra=serve", "--extra=data", "--extra=fleet", "--extra=live", "--extra=ray", "--extra=dask",
-        "--group=build", "--group=test", "--group=lint",
+        "--extra=serve",
+        "--extra=data",
+        "--extra=fleet",
+        "--extra=live",
+        "--extra=ray",
+        "--extra=dask",
+        "--group=build",
+        "--group=test",
+        "--group=lint",
     ],
     "demo": ["--extra=serve", "--group=build", "--constraints=locks/test.txt"],
     "base": ["--constraints=locks/test.txt"],

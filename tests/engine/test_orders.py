@@ -42,6 +42,26 @@ def test_a_limit_order_takes_the_best_price_first_then_the_oldest(story: Story) 
 
 
 @scenario
+def test_a_venue_may_take_what_the_book_cannot_serve_and_cancel_it(story: Story) -> None:
+    """
+    rule unservable_orders cancelled
+    deposit ann 100000 USDT
+    deposit ben 100000 USDT
+    mark   ETH-USDT-SWAP 1000
+    ask    ben 1 ETH-USDT-SWAP @ 1001
+    bid    ann 1 ETH-USDT-SWAP @ 1002 post_only
+    expect events order_accepted order_cancelled
+    bid    ann 2 ETH-USDT-SWAP @ 1002 fok      # ben has 1
+    expect events order_accepted order_cancelled
+    expect ann orders 0
+    expect ann flat
+    expect ben orders 1
+    """
+    ends = [each for outcome in story.outcomes for each in outcome.events if isinstance(each, e.OrderCancelled)]
+    assert [each.why for each in ends] == ["would_take", "not_fillable"]
+
+
+@scenario
 def test_the_rest_of_a_limit_order_rests_and_that_of_an_ioc_does_not(story: Story) -> None:
     """
     deposit ann 100000 USDT

@@ -39,14 +39,27 @@ def place(state: State, command: c.PlaceOrder) -> Iterator[e.Event]:
     if refusal is None:
         ticket = _ticket(state, command)
         refusal = _guard(state, command, ticket)
-    if refusal is not None:
+    if refusal is not None and not _cancelled_instead(state, refusal):
         yield e.Refused(account=command.account, refusal=refusal, client_id=command.client_id)
         return
+    yield from _taken_in(state, command, ticket, refusal)
+
+
+def _taken_in(state: State, command: c.PlaceOrder, ticket: Ticket, refusal: Refusal | None) -> Iterator[e.Event]:
+    """The order has an id from here on: it waits, works, or is cancelled for terms that the book cannot serve."""
     if ticket.state == "waiting":
         ticket = _arm(state, ticket)
     yield e.OrderAccepted(ticket=ticket, digest=digest_of(command) if command.client_id else "")
-    if ticket.state == "working":
+    if refusal is not None:
+        yield cancelled(ticket, refusal.reason.value)
+    elif ticket.state == "working":
         yield from execute(state, ticket.id)
+
+
+def _cancelled_instead(state: State, refusal: Refusal) -> bool:
+    """Whether the venue takes an order that the book cannot serve on its terms, and cancels it at once."""
+    terms = refusal.reason in (RejectReason.WOULD_TAKE, RejectReason.NOT_FILLABLE)
+    return terms and state.rulebook.rules.unservable_orders == "cancelled"
 
 
 def digest_of(command: c.PlaceOrder) -> str:

@@ -65,6 +65,8 @@ class Rules(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         available_balance: Whether unrealised gains count in the available balance.
         admission: What a new order must find free: its hold; its hold at the worse of price and mark plus its
             immediate loss; or an account that is still initially margined after its fill (or improved by it).
+        unservable_orders: Post-only that would take, fill-or-kill without enough in the book: refused, or taken in and
+            cancelled at once.
         margin_mode_switch: Whether a position may change its margin mode (after a re-evaluation) or only when flat.
         warn_at: Ratio at or below which the account is warned.
         trigger: Comparison of ratio with 1 that liquidates.
@@ -103,6 +105,7 @@ class Rules(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     ratio_deducts_holds: bool = False
     available_balance: Literal["without_gains", "with_gains"] = "with_gains"
     admission: Literal["hold", "hold_and_immediate_loss", "after_fill", "after_fill_or_improving"] = "hold"
+    unservable_orders: Literal["refused", "cancelled"] = "refused"
     margin_mode_switch: Literal["re_evaluated", "only_flat"] = "re_evaluated"
     warn_at: Positive = Positive(3)
     trigger: Literal["<=", "<"] = "<="
