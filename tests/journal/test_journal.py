@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 
 import apsw
@@ -13,11 +14,13 @@ import pytest
 from click.testing import CliRunner
 
 from crossmargin.cli.main import app
+from crossmargin.domain import command as c
+from crossmargin.domain.account import OrderSide
 from crossmargin.domain.command import Command, Deposit
 from crossmargin.domain.numbers import number
 from crossmargin.engine.engine import Engine
 from crossmargin.engine.simulate.world import World
-from crossmargin.errors import InputError, JournalError
+from crossmargin.errors import InputError, JournalError, MissingDataError
 from crossmargin.journal import Journal, MemoryStore, SQLiteStore, rebuild, rerun, verify
 from crossmargin.journal.replay import resumed
 from crossmargin.journal.snapshot import opened, sealed
@@ -126,6 +129,30 @@ def test_a_malformed_command_in_a_group_leaves_the_ones_before(tmp_path: Path) -
         journal.submit_all([deposit(), deposit("2"), deposit("3", account="no/such")])
     assert verify(store) == 2
     assert journal.submit(deposit()).sequence == 3
+
+
+def test_a_command_that_the_rules_cannot_judge_uses_up_no_number() -> None:
+    """OKX's tiers of SOL are not known: the order is an error, and the journal goes on without a gap."""
+    rules = load("okx")
+    store = MemoryStore()
+    journal = Journal(store, rules)
+    journal.submit_all(
+        [
+            c.ListInstrument(instrument="SOL-USDT-SWAP"),
+            c.SetMark(instrument="SOL-USDT-SWAP", price=Decimal(100)),
+            c.Deposit(account="ann", currency="USDT", amount=Decimal(1000)),
+        ]
+    )
+    before = journal.engine.digest()
+    order = c.PlaceOrder(
+        account="ann", instrument="SOL-USDT-SWAP", side=OrderSide.BUY, contracts=Decimal(1), price=Decimal(100), time=5
+    )
+    with pytest.raises(MissingDataError):
+        journal.submit(order)
+
+    assert journal.engine.digest() == before
+    assert journal.submit(c.Tick(time=7)).sequence == 4
+    assert verify(store) == 4
 
 
 def test_after_a_failed_write_nothing_is_answered() -> None:

@@ -14,6 +14,7 @@ from crossmargin.engine.guards import check_shape
 from crossmargin.engine.hashing import StateHash, whole
 from crossmargin.engine.invariants import check_command, check_whole
 from crossmargin.engine.state import State
+from crossmargin.errors import CrossMarginError
 from crossmargin.rulebook.model import Rulebook
 
 __all__ = ["Engine", "Outcome"]
@@ -70,15 +71,22 @@ class Engine:
 
         Raises:
             InputError: the command is malformed; nothing has changed.
+            MissingDataError, UnsupportedError, PrecisionError: the rules cannot judge the command; nothing has changed.
             BreachError: an invariant does not hold; the engine must not be used any more.
         """
         check_shape(command)
-        events = []
+        events: list[Event] = []
+        sequence, time = self.sequence, self.state.time
         with localcontext(EXACT):
             self._stamp(command)
-            for event in decide(self.state, command):
-                self.apply(event)
-                events.append(event)
+            try:
+                for event in decide(self.state, command):
+                    self.apply(event)
+                    events.append(event)
+            except CrossMarginError:
+                assert not events, "D10: a command that cannot be judged has changed something"
+                self.sequence, self.state.time = sequence, time
+                raise
             return self._close(tuple(events))
 
     def replay(self, command: Command, events: tuple[Event, ...]) -> Outcome:

@@ -7,7 +7,7 @@ import msgspec
 from crossmargin.domain.command import Command
 from crossmargin.engine.engine import Engine, Outcome
 from crossmargin.errors import JournalError
-from crossmargin.journal.record import FORMAT, ROOT, Header, Record, Store, chained, encoded, fingerprint
+from crossmargin.journal.record import FORMAT, ROOT, Header, Record, Row, Store, chained, encoded, fingerprint
 from crossmargin.journal.replay import resumed
 from crossmargin.journal.snapshot import sealed
 from crossmargin.rulebook.model import Rulebook
@@ -33,6 +33,7 @@ class Journal:
         """Start or resume."""
         self.store = store
         self._broken = False
+        self._pending: list[Row] = []
         if store.header() is None:
             self.engine = Engine(rulebook, rulebooks)
             header = Header(
@@ -54,28 +55,50 @@ class Journal:
         Raises:
             JournalError: the store failed. The engine is ahead of its journal then: the process has to end, and the
                 next one resumes from what was written.
-            InputError: a command is malformed; those before it are written and stand.
+            CrossMarginError: a command cannot be decided; those before it are written and stand.
         """
-        if self._broken:
-            raise JournalError(self.store.place, "failed before: this process must end")
-        rows, outcomes, digest = [], [], self._digest
+        outcomes = []
         try:
             for command in commands:
-                outcome = self.engine.submit(command)
-                row = encoded(Record(outcome.sequence, command, outcome.events, outcome.state), digest)
-                digest = row.digest
-                rows.append(row)
-                outcomes.append(outcome)
+                outcomes.append(self.decide(command))
+        finally:
+            if not self._broken:
+                self.commit()
+        return outcomes
+
+    def decide(self, command: Command) -> Outcome:
+        """Decide one command; its outcome must not leave the process before `commit` has returned.
+
+        Raises:
+            JournalError: the store failed before.
+            CrossMarginError: the command cannot be decided; nothing has changed.
+        """
+        self._whole()
+        try:
+            outcome = self.engine.submit(command)
         except AssertionError:
             self._broken = True
             raise
-        finally:
-            if not self._broken:
-                self._broken = True
-                self.store.append(rows)
-                self._broken = False
-                self._digest = digest
-        return outcomes
+        row = encoded(Record(outcome.sequence, command, outcome.events, outcome.state), self._digest)
+        self._digest = row.digest
+        self._pending.append(row)
+        return outcome
+
+    def commit(self) -> None:
+        """Write what was decided since the last time, in one batch.
+
+        Raises:
+            JournalError: the store failed: the process has to end.
+        """
+        self._whole()
+        self._broken = True
+        self.store.append(self._pending)
+        self._broken = False
+        self._pending = []
+
+    def _whole(self) -> None:
+        if self._broken:
+            raise JournalError(self.store.place, "failed before: this process must end")
 
     def snapshot(self) -> None:
         """Keep a snapshot of the state as it is, so that the next start reads only what follows."""
