@@ -132,20 +132,20 @@ def test_a_malformed_command_in_a_group_leaves_the_ones_before(tmp_path: Path) -
 
 
 def test_a_command_that_the_rules_cannot_judge_uses_up_no_number() -> None:
-    """OKX's tiers of SOL are not known: the order is an error, and the journal goes on without a gap."""
+    """OKX's tiers of BTC-USD-SWAP are not known: the order is an error, and the journal goes on without a gap."""
     rules = load("okx")
     store = MemoryStore()
     journal = Journal(store, rules)
     journal.submit_all(
         [
-            c.ListInstrument(instrument="SOL-USDT-SWAP"),
-            c.SetMark(instrument="SOL-USDT-SWAP", price=Decimal(100)),
-            c.Deposit(account="ann", currency="USDT", amount=Decimal(1000)),
+            c.ListInstrument(instrument="BTC-USD-SWAP"),
+            c.SetMark(instrument="BTC-USD-SWAP", price=Decimal(100)),
+            c.Deposit(account="ann", currency="BTC", amount=Decimal(1000)),
         ]
     )
     before = journal.engine.digest()
     order = c.PlaceOrder(
-        account="ann", instrument="SOL-USDT-SWAP", side=OrderSide.BUY, contracts=Decimal(1), price=Decimal(100), time=5
+        account="ann", instrument="BTC-USD-SWAP", side=OrderSide.BUY, contracts=Decimal(1), price=Decimal(100), time=5
     )
     with pytest.raises(MissingDataError):
         journal.submit(order)
