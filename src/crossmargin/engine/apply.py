@@ -30,7 +30,7 @@ def apply(state: State, event: e.Event) -> None:
 
 
 def _account_opened(state: State, event: e.AccountOpened) -> None:
-    state.owners[event.account] = Owner(event.account, event.number)
+    state.open_account(Owner(event.account, event.number))
     state.count("accounts", event.number)
     _note_account(state, event.account)
 
@@ -142,11 +142,11 @@ def _rulebook_changed(state: State, event: e.RulebookChanged) -> None:
 
 
 def _mark_set(state: State, event: e.MarkSet) -> None:
+    state.moved.setdefault(event.instrument, state.marks.mark.get(event.instrument))
     _set_price(state, "mark", event.instrument, event.price)
     if event.last is not None:
         _set_price(state, "last", event.instrument, event.last)
-    for account in state.holders.get(event.instrument, ()):
-        state.touch(account)
+    state.revalue(event.instrument)
 
 
 def _index_set(state: State, event: e.IndexSet) -> None:
@@ -182,13 +182,11 @@ def _trading_switched(state: State, event: e.TradingSwitched) -> None:
 
 
 def _warned(state: State, event: e.Warned) -> None:
-    state.owners[event.account].warned[event.pool] = None
-    state.dirty["warned", event.account, event.pool] = True
+    state.warn(event.account, event.pool)
 
 
 def _warning_lifted(state: State, event: e.WarningLifted) -> None:
-    state.owners[event.account].warned.pop(event.pool, None)
-    state.dirty["warned", event.account, event.pool] = None
+    state.lift(event.account, event.pool)
 
 
 _CHANGES: dict[type, Callable[[State, Any], None]] = {

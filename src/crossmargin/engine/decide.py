@@ -9,6 +9,7 @@ from crossmargin.domain.account import OrderSide, OrderType, PositionMode, Side,
 from crossmargin.domain.ledger import PositionKey
 from crossmargin.domain.refusal import RejectReason
 from crossmargin.engine import guards, market, money, orders, settings
+from crossmargin.engine.nominate import Nominate, everyone
 from crossmargin.engine.review import review
 from crossmargin.engine.state import State
 from crossmargin.margin.admission import refuse
@@ -16,7 +17,7 @@ from crossmargin.margin.admission import refuse
 __all__ = ["decide"]
 
 
-def decide(state: State, command: c.Command) -> Iterator[e.Event]:
+def decide(state: State, command: c.Command, nominate: Nominate = everyone) -> Iterator[e.Event]:
     """Read the state, yield events; each is applied before the next is asked for.
 
     First timers that are due, then the command, then risk control, then waiting orders that a price has reached,
@@ -27,7 +28,7 @@ def decide(state: State, command: c.Command) -> Iterator[e.Event]:
     for event in _ANSWERS[type(command)](state, command):
         yield event
         _note_prices(event, seen)
-    for event in review(state):
+    for event in review(state, nominate):
         yield event
         _note_prices(event, seen)
     while seen:
@@ -36,7 +37,7 @@ def decide(state: State, command: c.Command) -> Iterator[e.Event]:
             for event in market.triggers(state, instrument, source, price):
                 yield event
                 _note_prices(event, seen)
-            for event in review(state):
+            for event in review(state, nominate):
                 yield event
                 _note_prices(event, seen)
 

@@ -13,6 +13,7 @@ from crossmargin.engine.decide import decide
 from crossmargin.engine.guards import check_shape
 from crossmargin.engine.hashing import StateHash, whole
 from crossmargin.engine.invariants import check_command, check_whole
+from crossmargin.engine.nominate import Nominate, everyone
 from crossmargin.engine.state import State
 from crossmargin.errors import CrossMarginError
 from crossmargin.rulebook.model import Rulebook
@@ -46,19 +47,23 @@ class Engine:
     Args:
         rulebook: Rules that hold from the start.
         rulebooks: Others that `ChangeRulebook` may name.
+        nominate: Who is to be looked at when a mark moves; see `crossmargin.engine.nominate`.
     """
 
-    def __init__(self, rulebook: Rulebook, rulebooks: Mapping[str, Rulebook] | None = None) -> None:
+    def __init__(
+        self, rulebook: Rulebook, rulebooks: Mapping[str, Rulebook] | None = None, nominate: Nominate | None = None
+    ) -> None:
         """Start empty."""
+        self.nominate = nominate or everyone
         self.state = State(rulebook, rulebooks or {})
         self.sequence = 0
         self._hash = StateHash()
         self._hash.update(self.state)
 
     @classmethod
-    def at(cls, state: State, sequence: int, time: int) -> "Engine":
+    def at(cls, state: State, sequence: int, time: int, nominate: Nominate | None = None) -> "Engine":
         """An engine that goes on from a restored state."""
-        engine = cls(state.rulebook, state.rulebooks)
+        engine = cls(state.rulebook, state.rulebooks, nominate)
         engine.state, engine.sequence = state, sequence
         state.time = time
         state.touched.clear()
@@ -80,7 +85,7 @@ class Engine:
         with localcontext(EXACT):
             self._stamp(command)
             try:
-                for event in decide(self.state, command):
+                for event in decide(self.state, command, self.nominate):
                     self.apply(event)
                     events.append(event)
             except CrossMarginError:
@@ -96,6 +101,7 @@ class Engine:
             for event in events:
                 self.apply(event)
             self.state.touched.clear()
+            self.state.moved.clear()
             return self._close(events)
 
     def apply(self, event: Event) -> None:

@@ -139,8 +139,7 @@ def _one_way(account: str, held: list[tuple[str, str]]) -> None:
 
 def _cached(state: State) -> None:
     """R4: a kept assessment says what one from scratch says."""
-    for owner in state.owners.values():
-        if owner.assessed is not None:
-            fresh = assess(state.account(owner.id), state.marks, state.rulebook)
-            if fresh.currencies != owner.assessed.currencies or fresh.positions != owner.assessed.positions:
-                raise BreachError("R4", f"{owner.id}: a kept assessment is stale")
+    for account, kept in state.kept.items():
+        fresh = assess(state.account(account), state.marks, state.rulebook)
+        if fresh.currencies != kept.currencies or fresh.positions != kept.positions:
+            raise BreachError("R4", f"{account}: a kept assessment is stale")

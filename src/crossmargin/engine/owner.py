@@ -4,7 +4,6 @@ from decimal import Decimal
 
 from crossmargin.domain.account import MarginMode, PositionMode
 from crossmargin.domain.ledger import Held, PositionKey, Ticket
-from crossmargin.margin.assess import Assessment
 
 __all__ = ["Owner"]
 
@@ -23,11 +22,10 @@ class Owner:
         leverage: Leverage chosen by instrument and margin mode.
         clients: Digest and engine id of each order accepted under a client id.
         warned: Pools that were warned and not yet lifted.
-        assessed: The assessment that still holds; None once anything that it rests on has changed.
     """
 
     __slots__ = (
-        "assessed", "clients", "currencies", "id", "leverage", "number", "orders", "position_mode", "positions",
+        "clients", "currencies", "id", "leverage", "number", "orders", "position_mode", "positions",
         "timer", "warned",
     )  # fmt: skip
 
@@ -43,7 +41,6 @@ class Owner:
         self.leverage: dict[tuple[str, MarginMode], Decimal] = {}
         self.clients: dict[str, tuple[str, str]] = {}
         self.warned: dict[str, None] = {}
-        self.assessed: Assessment | None = None
 
     @property
     def internal(self) -> bool:

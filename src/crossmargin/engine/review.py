@@ -1,6 +1,7 @@
 """Review: after every command, whoever it touched is looked at until nobody is left who is due.
 
-Accounts are taken in the order of their ratio, the lowest first, and of their number; never of their name.
+After a new mark the `nominate` callable says whom it may have touched. Accounts are taken in the order of their ratio,
+the lowest first, and of their number; never of their name.
 """
 
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from crossmargin.engine.deleverage import Ranking, fund_equity, hand_over
 from crossmargin.engine.execute import cover
 from crossmargin.engine.liquidate import case_of, into_book, liquidate
 from crossmargin.engine.money import opened
+from crossmargin.engine.nominate import Nominate, nominated
 from crossmargin.engine.orders import cancelled
 from crossmargin.engine.owner import Owner
 from crossmargin.engine.settle import Effect
@@ -35,15 +37,22 @@ class _Due(Struct, frozen=True):
     pool: str
 
 
-def review(state: State) -> Iterator[e.Event]:
-    """Warn, cancel, liquidate, until no touched account is left."""
+def review(state: State, nominate: Nominate) -> Iterator[e.Event]:
+    """Warn, cancel, liquidate, until no touched account is left.
+
+    Whom something touches during a pass is looked at in the next one, whether or not it stood in line in this one: so
+    that it makes no difference who else was nominated.
+    """
     ranking = Ranking()
     deferred: dict[tuple[str, str], None] = {}
-    while state.touched:
-        accounts = sorted((state.owners[name] for name in state.touched), key=lambda owner: owner.number)
+    while state.touched or state.moved:
+        names = {**state.touched, **dict.fromkeys(nominated(state, nominate))}
+        accounts = sorted((state.owners[name] for name in names), key=lambda owner: owner.number)
         state.touched.clear()
         queue: list[_Due] = []
         for owner in accounts:
+            if owner.id in state.touched:
+                continue
             if owner.internal:
                 yield from _fund(state, owner, ranking)
             else:

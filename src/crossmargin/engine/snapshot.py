@@ -92,7 +92,8 @@ def _rulebook(state: State, _key: EntityKey, name: str) -> None:
 
 
 def _account(state: State, key: EntityKey, value: tuple[int, str, int]) -> None:
-    owner = state.owners[key[1]] = Owner(key[1], value[0])
+    owner = Owner(key[1], value[0])
+    state.open_account(owner)
     owner.position_mode = PositionMode(value[1])
     owner.timer = value[2]
     if owner.timer:
@@ -110,9 +111,8 @@ def _client(state: State, key: EntityKey, value: tuple[str, str]) -> None:
     state.dirty[key] = value
 
 
-def _warned(state: State, key: EntityKey, value: bool) -> None:
-    state.owners[key[1]].warned[key[2]] = None
-    state.dirty[key] = value
+def _warned(state: State, key: EntityKey, _value: bool) -> None:
+    state.warn(key[1], key[2])
 
 
 def _listing(state: State, key: EntityKey, value: tuple[Decimal | None]) -> None:

@@ -1,7 +1,9 @@
 """The state: everything that the engine knows, changed only by `crossmargin.engine.apply`.
 
 Each fact is an entity with a key; every change is noted in `dirty`, from which the hash and snapshots are made. What
-is not an entity (books, holders, open interest, cached assessments) follows from entities.
+is not an entity (books, holders, open interest, kept assessments) follows from entities. Three notes say what the
+review has to look at: `touched` accounts, instruments whose mark has `moved` (and from where), and who has `changed`
+since the last nomination.
 """
 
 from collections.abc import Mapping
@@ -49,6 +51,10 @@ class State:
         self.counters: dict[str, int] = {"orders": 0, "priorities": 0, "fills": 0, "accounts": 0}
         self.timers: dict[str, int] = {}
         self.touched: dict[str, None] = {}
+        self.changed: dict[str, None] = {}
+        self.moved: dict[str, Decimal | None] = {}
+        self.watched: dict[str, None] = {}
+        self.kept: dict[str, Assessment] = {}
         self.dirty: dict[EntityKey, Any] = {}
         self.before: dict[tuple[str, str], Decimal] = {}
         self.dirty.update({("counter", name): 0 for name in self.counters})
@@ -104,10 +110,10 @@ class State:
 
     def assessment(self, name: str) -> Assessment:
         """Every margin figure of an account, computed again only when something that it rests on has changed."""
-        owner = self.owners[name]
-        if owner.assessed is None:
-            owner.assessed = assess(self.account(name), self.marks, self.rulebook)
-        return owner.assessed
+        found = self.kept.get(name)
+        if found is None:
+            found = self.kept[name] = assess(self.account(name), self.marks, self.rulebook)
+        return found
 
     def healthy(self, instrument: str) -> bool:
         """Whether the instrument has a mark that can be trusted."""
@@ -132,12 +138,37 @@ class State:
 
     # ------------------------------------------------------------------ writing
 
+    def open_account(self, owner: Owner) -> None:
+        """A new account; funds are watched at every mark."""
+        self.owners[owner.id] = owner
+        if owner.internal:
+            self.watched[owner.id] = None
+
+    def warn(self, account: str, pool: str) -> None:
+        """A pool is warned; its account is watched at every mark until no warning is left."""
+        self.owners[account].warned[pool] = None
+        self.watched[account] = None
+        self.dirty["warned", account, pool] = True
+
+    def lift(self, account: str, pool: str) -> None:
+        """A warning is lifted."""
+        owner = self.owners[account]
+        owner.warned.pop(pool, None)
+        if not (owner.warned or owner.internal):
+            self.watched.pop(account, None)
+        self.dirty["warned", account, pool] = None
+
     def touch(self, account: str) -> None:
         """An account has changed: what was computed of it is void."""
-        owner = self.owners.get(account)
-        if owner is not None:
-            owner.assessed = None
-            self.touched[account] = None
+        if account in self.owners:
+            self.kept.pop(account, None)
+            self.touched[account] = self.changed[account] = None
+
+    def revalue(self, instrument: str) -> None:
+        """A price that values an instrument has changed: no assessment of a holder holds any more."""
+        holders, kept = self.holders.get(instrument, {}), self.kept
+        for account in [name for name in kept if name in holders] if len(kept) < len(holders) else holders:
+            kept.pop(account, None)
 
     def post(self, transfers: tuple[Transfer, ...]) -> None:
         """Move money: the only way in which a cell changes."""

@@ -6,6 +6,7 @@ import msgspec
 
 from crossmargin.domain.command import Command
 from crossmargin.engine.engine import Engine, Outcome
+from crossmargin.engine.nominate import Nominate
 from crossmargin.errors import JournalError
 from crossmargin.journal.record import FORMAT, ROOT, Header, Record, Row, Store, chained, encoded, fingerprint
 from crossmargin.journal.replay import resumed
@@ -24,18 +25,25 @@ class Journal:
         store: Where records are kept; a store with records is resumed.
         rulebook: Rules of the start.
         rulebooks: Others that `ChangeRulebook` may name.
+        nominate: Who is to be looked at when a mark moves.
 
     Raises:
         JournalError: the store is damaged or was written under other rules.
     """
 
-    def __init__(self, store: Store, rulebook: Rulebook, rulebooks: Mapping[str, Rulebook] | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        rulebook: Rulebook,
+        rulebooks: Mapping[str, Rulebook] | None = None,
+        nominate: Nominate | None = None,
+    ) -> None:
         """Start or resume."""
         self.store = store
         self._broken = False
         self._pending: list[Row] = []
         if store.header() is None:
-            self.engine = Engine(rulebook, rulebooks)
+            self.engine = Engine(rulebook, rulebooks, nominate)
             header = Header(
                 format=FORMAT, venue=rulebook.venue, rules=fingerprint(rulebook), first=self.engine.digest()
             )
@@ -43,7 +51,7 @@ class Journal:
             store.start(raw)
             self._digest = chained(ROOT, raw)
         else:
-            self.engine, self._digest = resumed(store, rulebook, rulebooks)
+            self.engine, self._digest = resumed(store, rulebook, rulebooks, nominate)
 
     def submit(self, command: Command) -> Outcome:
         """Decide one command, write it, answer it."""

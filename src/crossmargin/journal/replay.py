@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from crossmargin.domain.event import Event
 from crossmargin.engine.engine import Engine
+from crossmargin.engine.nominate import Nominate
 from crossmargin.errors import JournalError
 from crossmargin.journal.record import ROOT, Record, Store, chained, decoded, fingerprint, header_of
 from crossmargin.journal.snapshot import opened
@@ -79,14 +80,16 @@ def rebuild(store: Store, rulebook: Rulebook, rulebooks: Books | None = None) ->
     return engine
 
 
-def resumed(store: Store, rulebook: Rulebook, rulebooks: Books | None = None) -> tuple[Engine, bytes]:
+def resumed(
+    store: Store, rulebook: Rulebook, rulebooks: Books | None = None, nominate: Nominate | None = None
+) -> tuple[Engine, bytes]:
     """The state from the newest snapshot that is whole, and the records after it; with the last digest."""
     raw = store.header()
     assert raw is not None
-    engine, digest = Engine(rulebook, rulebooks), chained(ROOT, raw)
+    engine, digest = Engine(rulebook, rulebooks, nominate), chained(ROOT, raw)
     _same_start(store, engine, rulebook)
     for _, body in store.snapshots():
-        found = opened(body, rulebook, rulebooks or {})
+        found = opened(body, rulebook, rulebooks or {}, nominate)
         if found is not None:
             engine, digest = found
             break
