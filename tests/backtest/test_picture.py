@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crossmargin.backtest.candles import Bar, Tape
-from crossmargin.backtest.funding import NO_FUNDING
 from crossmargin.backtest.picture import draw
 from crossmargin.backtest.replay import Replay, replay
 from crossmargin.backtest.svg import nice_ticks, spread, thin
 from crossmargin.cli.demo import CHAPTERS, day_trader, play
 from crossmargin.domain.account import Account, Position, Side
+from crossmargin.market.candles import Bar, Tape
+from crossmargin.market.funding import NO_FUNDING
 from crossmargin.rulebook import load
 
 SVG = "{http://www.w3.org/2000/svg}"

@@ -9,16 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crossmargin.backtest.candles import Bar, Tape
 from crossmargin.backtest.fate import EventKind, Fate
-from crossmargin.backtest.funding import NO_FUNDING, Funding
-from crossmargin.backtest.paths import generate, read_scenario
 from crossmargin.backtest.replay import AS_WRITTEN, Replay, replay
 from crossmargin.domain.account import Account, MarginMode, Order, OrderSide, Position, PositionMode, Side
 from crossmargin.domain.arithmetic import quotient
 from crossmargin.errors import MissingDataError
 from crossmargin.formats.account_file import read_account
 from crossmargin.margin.pool import Status
+from crossmargin.market.candles import Bar, Tape
+from crossmargin.market.funding import NO_FUNDING, Funding
+from crossmargin.market.paths import generate, read_scenario
 from crossmargin.rulebook import load
 from crossmargin.rulebook.model import Rulebook
 

@@ -6,11 +6,11 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from crossmargin.backtest.paths import named_scenarios
 from crossmargin.cli.demo import CHAPTERS, day_trader, play
 from crossmargin.cli.main import main
 from crossmargin.cli.replay import command
 from crossmargin.margin.pool import Status
+from crossmargin.market.paths import named_scenarios
 
 ROOT = Path(__file__).resolve().parents[2]
 DAY_TRADER = str(ROOT / "examples" / "day-trader.toml")

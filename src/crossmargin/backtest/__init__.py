@@ -1,4 +1,4 @@
-"""An account through recorded or generated prices: candles, funding, named crashes, replay, picture."""
+"""An account through recorded or generated prices: replay, fates, picture."""
 
 from crossmargin.backtest.replay import Replay, replay
 

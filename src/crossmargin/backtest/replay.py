@@ -6,9 +6,7 @@ from decimal import Decimal
 import msgspec
 from msgspec import Struct
 
-from crossmargin.backtest.candles import Tape
 from crossmargin.backtest.fate import Fate
-from crossmargin.backtest.funding import Funding
 from crossmargin.backtest.walker import Walker, Worth
 from crossmargin.domain.account import Account, MarginMode, OrderState, Position, PositionMode
 from crossmargin.domain.arithmetic import exact, plain
@@ -19,6 +17,8 @@ from crossmargin.margin.modes import in_mode
 from crossmargin.margin.pool import Status
 from crossmargin.margin.pools import isolated_margin
 from crossmargin.margin.valuation import held_in
+from crossmargin.market.candles import Tape
+from crossmargin.market.funding import Funding
 from crossmargin.rulebook.model import Rulebook
 
 __all__ = ["AS_WRITTEN", "Replay", "replay"]

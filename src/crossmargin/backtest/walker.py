@@ -10,7 +10,6 @@ from decimal import Decimal
 import msgspec
 from msgspec import Struct
 
-from crossmargin.backtest.candles import Bar
 from crossmargin.backtest.fate import Event, EventKind, Fate, Reading
 from crossmargin.domain.account import Account, MarginMode, Side
 from crossmargin.domain.arithmetic import ZERO
@@ -21,6 +20,7 @@ from crossmargin.margin.holds import HoldKind
 from crossmargin.margin.liquidation_price import liquidation_prices
 from crossmargin.margin.pool import Pool, Status
 from crossmargin.margin.valuation import notional
+from crossmargin.market.candles import Bar
 from crossmargin.rulebook.model import Rulebook
 
 __all__ = ["Walker", "Worth"]

@@ -113,9 +113,9 @@ def day_trader() -> "Book":
 
 def play(book: "Book", path: str, progress: Callable[[int], None] | None = None, *, seed: int = SEED) -> "Replay":
     """Walk the book through a named path, from its entry prices, without funding."""
-    from crossmargin.backtest.funding import NO_FUNDING
-    from crossmargin.backtest.paths import generate, named_scenarios
     from crossmargin.backtest.replay import replay
+    from crossmargin.market.funding import NO_FUNDING
+    from crossmargin.market.paths import generate, named_scenarios
 
     instruments = [book.rulebook.instrument(position.instrument) for position in book.account.positions]
     coins = {each.id: each.underlying for each in instruments}
@@ -141,9 +141,9 @@ def _folder(out: str) -> Path:
 
 
 def _tell(number: int, chapter: Chapter, found: "Replay", folder: Path) -> None:
-    from crossmargin.backtest.paths import named_scenarios
     from crossmargin.cli.fates import show_outcome
     from crossmargin.cli.replay import save_picture
+    from crossmargin.market.paths import named_scenarios
 
     title = named_scenarios()[chapter.path].title
     screen.heading(f"{number}. {title}")

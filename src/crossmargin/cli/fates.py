@@ -52,7 +52,7 @@ def _show_events(replay: "Replay") -> None:
 
 
 def _event_row(event: "Event", mode: str, *, deficits: bool) -> tuple[str, ...]:
-    from crossmargin.backtest.rows import moment
+    from crossmargin.market.rows import moment
 
     marks = ", ".join(f"{name} {plain(price)}" for name, price in event.marks.items())
     lost = screen.human(event.lost, 2) if event.lost else ""

@@ -148,7 +148,7 @@ def _shock(text: str) -> tuple[str, dict[str, float]]:
 
 def _crash(name: str) -> tuple[str, dict[str, float]]:
     """Each coin's deepest level of a named path, or its highest where it rises more; others move as Bitcoin does."""
-    from crossmargin.backtest.paths import named_scenarios
+    from crossmargin.market.paths import named_scenarios
 
     known = named_scenarios()
     if name not in known:

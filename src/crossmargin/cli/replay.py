@@ -14,12 +14,12 @@ from crossmargin.cli.options import balances_option, json_option, load_book, ven
 from crossmargin.errors import InputError
 
 if TYPE_CHECKING:
-    from crossmargin.backtest.candles import Tape
-    from crossmargin.backtest.funding import Funding
-    from crossmargin.backtest.paths import Like
     from crossmargin.backtest.replay import Replay
-    from crossmargin.backtest.rows import Window
     from crossmargin.formats.account_file import Book
+    from crossmargin.market.candles import Tape
+    from crossmargin.market.funding import Funding
+    from crossmargin.market.paths import Like
+    from crossmargin.market.rows import Window
 
 __all__ = ["command", "save_picture"]
 
@@ -147,8 +147,8 @@ def _instruments(book: "Book") -> list[str]:
 
 
 def _recorded(book: "Book", chosen: _Choices) -> "Tape":
-    from crossmargin.backtest.candles import tape
-    from crossmargin.backtest.files import candles_from
+    from crossmargin.market.candles import tape
+    from crossmargin.market.files import candles_from
 
     window = _window(chosen.first, chosen.last)
     candles, mark, allow_gaps = chosen.candles, chosen.mark, chosen.allow_gaps
@@ -168,7 +168,7 @@ def _recorded(book: "Book", chosen: _Choices) -> "Tape":
 def _generated(book: "Book", path: str, chosen: _Choices) -> tuple["Tape", str]:
     import msgspec
 
-    from crossmargin.backtest.paths import generate, named_scenarios, read_scenario
+    from crossmargin.market.paths import generate, named_scenarios, read_scenario
 
     if chosen.candles or chosen.mark or chosen.first or chosen.last:
         raise InputError("--path", path, "generated prices take no --candles, --mark, --from or --to")
@@ -188,8 +188,8 @@ def _generated(book: "Book", path: str, chosen: _Choices) -> tuple["Tape", str]:
 
 
 def _like(text: str) -> tuple[str, "Like"]:
-    from crossmargin.backtest.paths import Like
     from crossmargin.domain.numbers import Positive, Sign, number
+    from crossmargin.market.paths import Like
 
     coin, _, other = text.partition("=")
     other, _, strength = other.partition(":")
@@ -202,9 +202,9 @@ def _like(text: str) -> tuple[str, "Like"]:
 
 
 def _funding(book: "Book", chosen: _Choices, tape: "Tape") -> "Funding":
-    from crossmargin.backtest.files import funding_from
-    from crossmargin.backtest.funding import NO_FUNDING, constant_funding, recorded_funding
     from crossmargin.domain.numbers import number
+    from crossmargin.market.files import funding_from
+    from crossmargin.market.funding import NO_FUNDING, constant_funding, recorded_funding
 
     given = chosen.funding
     if not given:
@@ -226,7 +226,7 @@ def _funding(book: "Book", chosen: _Choices, tape: "Tape") -> "Funding":
 
 
 def _window(first: str | None, last: str | None) -> "Window":
-    from crossmargin.backtest.rows import Window
+    from crossmargin.market.rows import Window
 
     start = None if first is None else _time("--from", first)[0]
     end = None

@@ -6,9 +6,9 @@ from itertools import pairwise
 
 from msgspec import Struct
 
-from crossmargin.backtest.rows import Row, Window, moment, rows, time_of
 from crossmargin.domain.numbers import Sign, number
 from crossmargin.errors import InputError, MissingDataError
+from crossmargin.market.rows import Row, Window, moment, rows, time_of
 
 __all__ = ["Bar", "Candles", "Tape", "read_candles", "tape"]
 

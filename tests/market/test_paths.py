@@ -7,10 +7,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from crossmargin.backtest.candles import Tape
-from crossmargin.backtest.paths import Like, Scenario, generate, named_scenarios, read_scenario
 from crossmargin.domain.numbers import Positive
 from crossmargin.errors import InputError, MissingDataError
+from crossmargin.market.candles import Tape
+from crossmargin.market.paths import Like, Scenario, generate, named_scenarios, read_scenario
 
 SWAP = "BTC-USDT-SWAP"
 

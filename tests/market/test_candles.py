@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from crossmargin.backtest import rows
-from crossmargin.backtest.candles import Bar, Candles, read_candles, tape
-from crossmargin.backtest.files import candles_from, funding_from, instrument_of
-from crossmargin.backtest.funding import Settlement, constant_funding, read_funding, recorded_funding
-from crossmargin.backtest.rows import Window
 from crossmargin.errors import CrossMarginError, InputError, MissingDataError
+from crossmargin.market import rows
+from crossmargin.market.candles import Bar, Candles, read_candles, tape
+from crossmargin.market.files import candles_from, funding_from, instrument_of
+from crossmargin.market.funding import Settlement, constant_funding, read_funding, recorded_funding
+from crossmargin.market.rows import Window
 from crossmargin.rulebook import load
 
 HOUR = 3_600_000

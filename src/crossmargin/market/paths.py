@@ -15,11 +15,11 @@ from typing import Any
 
 from msgspec import Struct
 
-from crossmargin.backtest.candles import Bar, Candles, Tape, tape
 from crossmargin.domain.arithmetic import ONE, ZERO, floor_to, scaled
 from crossmargin.domain.documents import Moment, convert, parse_toml, read_text
 from crossmargin.domain.numbers import NonNegative, Positive, number
 from crossmargin.errors import InputError, MissingDataError
+from crossmargin.market.candles import Bar, Candles, Tape, tape
 
 __all__ = ["Like", "Scenario", "Waypoint", "generate", "named_scenarios", "read_scenario"]
 
@@ -106,7 +106,7 @@ class _Entry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 @lru_cache(maxsize=1)
 def named_scenarios() -> dict[str, Scenario]:
     """The scenarios that ship with the package, by name."""
-    source = resources.files("crossmargin.backtest") / "crashes.toml"
+    source = resources.files("crossmargin.market") / "crashes.toml"
     document = parse_toml(source.read_text("utf-8"), source.name)
     found: dict[str, Scenario] = {}
     for name, raw in document.items():

@@ -7,11 +7,11 @@ from itertools import pairwise
 
 from msgspec import Struct
 
-from crossmargin.backtest.candles import Tape
-from crossmargin.backtest.rows import Window, moment, rows, time_of
 from crossmargin.domain.arithmetic import ZERO
 from crossmargin.domain.numbers import number
 from crossmargin.errors import InputError, MissingDataError
+from crossmargin.market.candles import Tape
+from crossmargin.market.rows import Window, moment, rows, time_of
 
 __all__ = ["NO_FUNDING", "Funding", "Settlement", "constant_funding", "read_funding", "recorded_funding"]
 

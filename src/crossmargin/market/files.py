@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from crossmargin.backtest.candles import Candles, read_candles
-from crossmargin.backtest.funding import Settlement, read_funding
-from crossmargin.backtest.rows import ENDINGS, Window
 from crossmargin.errors import InputError, MissingDataError
+from crossmargin.market.candles import Candles, read_candles
+from crossmargin.market.funding import Settlement, read_funding
+from crossmargin.market.rows import ENDINGS, Window
 from crossmargin.rulebook.model import Rulebook
 
 __all__ = ["candles_from", "funding_from", "instrument_of"]
