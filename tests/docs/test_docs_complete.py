@@ -281,7 +281,7 @@ def test_python_page_has_every_function(layer: str) -> None:
     assert set(names("python", f"`crossmargin.{layer}`")) == functions(layer)
 
 
-@pytest.mark.parametrize("layer", ["formats", "backtest"])
+@pytest.mark.parametrize("layer", ["formats", "market", "backtest"])
 def test_python_page_names_what_is_there(layer: str) -> None:
     """Of the layers around them, only doors are listed."""
     assert set(names("python", f"`crossmargin.{layer}`")) <= functions(layer)
