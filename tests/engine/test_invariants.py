@@ -119,6 +119,13 @@ def reducing_too_much(state: State) -> None:
         state.put_ticket(big)
 
 
+def orphaned_stop(state: State) -> None:
+    """A stop whose position is gone."""
+    ticket = next(iter(state.owners["ben"].orders.values()))
+    order = msgspec.structs.replace(ticket.order, side=OrderSide.SELL, reduce_only=True)
+    state.put_ticket(msgspec.structs.replace(ticket, id="o98", state="waiting", parent="o1", order=order))
+
+
 def both_sides(state: State) -> None:
     """Long and short in one-way mode."""
     for account, side in (("ann", Side.SHORT), ("ben", Side.LONG)):
@@ -147,6 +154,7 @@ def stale_figures(state: State) -> None:
         (crossed, "M4"),
         (forgotten_order, "M10"),
         (reducing_too_much, "M11"),
+        (orphaned_stop, "M11"),
         (both_sides, "M1"),
         (stale_figures, "R4"),
     ],

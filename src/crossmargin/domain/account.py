@@ -129,12 +129,20 @@ class AttachedStop(Struct, frozen=True, kw_only=True):
     price: Decimal | None = None
 
 
-class Trailing(Struct, frozen=True, kw_only=True):
-    """A trailing stop: a fraction or a distance, on last or mark price or on account equity."""
+class Trailing(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A trailing stop: a fraction or a distance, on last or mark price or on account equity.
+
+    Attributes:
+        percent: Fraction of the extreme.
+        distance: Distance from the extreme.
+        on: What it follows.
+        active_price: It follows nothing before this has been reached.
+    """
 
     percent: Decimal | None = None
     distance: Decimal | None = None
     on: str = "last"
+    active_price: Decimal | None = None
 
 
 class Position(Struct, frozen=True, kw_only=True):

@@ -101,7 +101,8 @@ class PlaceOrder(_Command, frozen=True, kw_only=True, tag="place_order"):
     Attributes:
         trigger_price: Of trigger, stop-loss and take-profit orders.
         trigger_by: Price that is watched.
-        stop_loss, take_profit: Of an OCO order: whichever fires first cancels the other.
+        stop_loss, take_profit: Of an OCO order: whichever fires first cancels the other. Of an order that opens: the
+            stops that its fill brings with it.
         trailing: Of a trailing stop: by fraction or distance, on last or mark price or on the account's equity.
     """
 
@@ -124,12 +125,18 @@ class PlaceOrder(_Command, frozen=True, kw_only=True, tag="place_order"):
 
 
 class AmendOrder(_Command, frozen=True, kw_only=True, tag="amend_order"):
-    """Another size or price for a resting order. A smaller size at the same price keeps its place in the queue."""
+    """Another size, price or attached stop for a resting order, or another trigger for a waiting one.
+
+    A smaller size at the same price keeps its place in the queue. What is not given stays.
+    """
 
     account: str
     order: str
     contracts: Decimal | None = None
     price: Decimal | None = None
+    trigger_price: Decimal | None = None
+    stop_loss: AttachedStop | None = None
+    take_profit: AttachedStop | None = None
 
 
 class CancelOrder(_Command, frozen=True, kw_only=True, tag="cancel_order"):

@@ -15,7 +15,7 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from crossmargin.domain.account import MarginMode, Order, Side
+from crossmargin.domain.account import MarginMode, Order, OrderSide, Side
 from crossmargin.domain.arithmetic import ZERO
 
 __all__ = ["QUANTUM", "Held", "PositionKey", "Ticket", "Transfer"]
@@ -78,6 +78,8 @@ class Ticket(Struct, frozen=True, kw_only=True):
         state: ``waiting`` for its trigger, ``working`` while it takes, ``resting`` in the book.
         rises: Whether the trigger fires when the price rises to it (False: falls to it).
         extreme: Best price, or equity, that a trailing stop has seen.
+        idle: Whether a trailing stop has yet to reach its activation price.
+        parent: The order whose fill brought this stop into being; it ends with its position.
     """
 
     id: str
@@ -88,3 +90,11 @@ class Ticket(Struct, frozen=True, kw_only=True):
     state: str = "working"
     rises: bool = False
     extreme: Decimal = ZERO
+    idle: bool = False
+    parent: str = ""
+
+    @property
+    def closes(self) -> PositionKey:
+        """The position that a reduce-only order closes."""
+        side = Side.LONG if self.order.side == OrderSide.SELL else Side.SHORT
+        return PositionKey(self.account, self.order.instrument, side, self.order.margin_mode)

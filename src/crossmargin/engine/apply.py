@@ -82,7 +82,7 @@ def _order_triggered(state: State, event: e.OrderTriggered) -> None:
 
 
 def _order_trailed(state: State, event: e.OrderTrailed) -> None:
-    state.put_ticket(msgspec.structs.replace(state.tickets[event.order], extreme=event.extreme))
+    state.put_ticket(msgspec.structs.replace(state.tickets[event.order], extreme=event.extreme, idle=False))
 
 
 def _filled(state: State, event: e.Filled) -> None:

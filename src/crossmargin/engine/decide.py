@@ -8,7 +8,8 @@ from crossmargin.domain import event as e
 from crossmargin.domain.account import OrderSide, OrderType, PositionMode, Side, TimeInForce
 from crossmargin.domain.ledger import PositionKey
 from crossmargin.domain.refusal import RejectReason
-from crossmargin.engine import guards, market, money, orders, settings
+from crossmargin.engine import amend, guards, market, money, orders, settings
+from crossmargin.engine.attached import with_stops
 from crossmargin.engine.nominate import Nominate, everyone
 from crossmargin.engine.review import review
 from crossmargin.engine.state import State
@@ -21,8 +22,12 @@ def decide(state: State, command: c.Command, nominate: Nominate = everyone) -> I
     """Read the state, yield events; each is applied before the next is asked for.
 
     First timers that are due, then the command, then risk control, then waiting orders that a price has reached,
-    then risk control again for whoever their fills touched.
+    then risk control again for whoever their fills touched. Stops follow the fills that bring them.
     """
+    return with_stops(state, _decided(state, command, nominate))
+
+
+def _decided(state: State, command: c.Command, nominate: Nominate) -> Iterator[e.Event]:
     yield from market.timers(state)
     seen: list[tuple[str, str, Any]] = []
     for event in _ANSWERS[type(command)](state, command):
@@ -114,7 +119,7 @@ _ANSWERS: dict[type, Callable[[State, Any], Iterator[e.Event]]] = {
     c.Send: money.send,
     c.FundInsurance: money.fund_insurance,
     c.PlaceOrder: orders.place,
-    c.AmendOrder: orders.amend,
+    c.AmendOrder: amend.amend,
     c.CancelOrder: orders.cancel,
     c.CancelAll: orders.cancel_all,
     c.ClosePosition: _close,

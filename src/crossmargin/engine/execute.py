@@ -125,7 +125,7 @@ def cover(state: State, account: str, instrument: Instrument, effect: Effect) ->
 
 
 def shrink(state: State, account: str, instrument: str) -> Iterator[e.Event]:
-    """Cut the youngest reduce-only orders back to what their position still has."""
+    """Cut the youngest reduce-only orders back to what their position still has; attached stops end with it."""
     owner = state.owners[account]
     lives = [each for each in owner.live() if each.order.reduce_only and each.order.instrument == instrument]
     left: dict[PositionKey, Decimal] = {}
@@ -141,6 +141,9 @@ def shrink(state: State, account: str, instrument: str) -> Iterator[e.Event]:
             yield e.OrderCancelled(order=ticket.id, account=account, why="nothing_to_reduce")
         elif stays < order.remaining:
             yield e.OrderShrunk(order=ticket.id, contracts=order.filled + stays)
+    for ticket in owner.attached(instrument):
+        if ticket.closes not in owner.positions:
+            yield e.OrderCancelled(order=ticket.id, account=account, why="nothing_to_reduce")
 
 
 def fillable(state: State, ticket: Ticket) -> Iterator[tuple[Decimal, Decimal]]:

@@ -1,10 +1,11 @@
 """Guards: the questions that a command must answer before anything happens, in the order of `RejectReason`."""
 
 import re
+from collections.abc import Iterator
 from decimal import Decimal
 
 from crossmargin.domain import command as c
-from crossmargin.domain.account import OrderType, Side, TimeInForce
+from crossmargin.domain.account import Order, OrderType, Side, TimeInForce
 from crossmargin.domain.arithmetic import ZERO
 from crossmargin.domain.instrument import Instrument, Kind
 from crossmargin.domain.ledger import QUANTUM
@@ -21,6 +22,7 @@ _WHOLE_DIGITS_MAX = 18
 _PLACES_MAX = 12
 _SIZES = ("amount", "contracts", "price", "leverage", "trigger_price", "last", "open_interest_max")
 _NAMES = ("account", "to", "client_id", "reference")
+_CARRIERS = (OrderType.LIMIT, OrderType.MARKET, OrderType.POST_ONLY, OrderType.TRIGGER)
 _TRADED = (Kind.PERPETUAL, Kind.FUTURE)
 
 
@@ -37,6 +39,8 @@ def check_shape(command: c.Command) -> None:
         value = getattr(command, field, None)
         if value is not None:
             _size(kind, field, value)
+    for field, value in _nested(command):
+        _size(kind, field, value)
     rate = getattr(command, "rate", None)
     if rate is not None and not (isinstance(rate, Decimal) and rate.is_finite() and abs(rate) < 1):
         raise InputError(kind, "rate", f"{rate} is no rate between -1 and 1")
@@ -47,6 +51,20 @@ def check_shape(command: c.Command) -> None:
         name = getattr(command, field, None)
         if name and not _NAME.fullmatch(name):
             raise InputError(kind, field, f"{name[:40]!r}: letters, digits, dot, dash and underscore, at most 64")
+
+
+def _nested(command: c.Command) -> Iterator[tuple[str, object]]:
+    """Sizes inside attached stops and trailing stops."""
+    if not isinstance(command, c.PlaceOrder | c.AmendOrder):
+        return
+    parts: list[tuple[str, object]] = [("stop_loss", command.stop_loss), ("take_profit", command.take_profit)]
+    if isinstance(command, c.PlaceOrder):
+        parts.append(("trailing", command.trailing))
+    for name, part in parts:
+        for field in ("trigger_price", "price", "percent", "distance", "active_price"):
+            value = getattr(part, field, None)
+            if value is not None:
+                yield f"{name}.{field}", value
 
 
 def _size(kind: str, field: str, value: object) -> None:
@@ -81,7 +99,7 @@ def listable(instrument: Instrument) -> str:
     return ""
 
 
-def incomplete(order: c.PlaceOrder) -> str:
+def incomplete(order: Order) -> str:
     """What an order of its type lacks, or has too much of; empty when it is complete."""
     checks = {
         OrderType.LIMIT: order.price is not None,
@@ -97,7 +115,17 @@ def incomplete(order: c.PlaceOrder) -> str:
     }
     if not checks[order.type]:
         return f"a {order.type.value.replace('_', ' ')} order lacks its price, trigger or distance"
-    return ""
+    return _overloaded(order)
+
+
+def _overloaded(order: Order) -> str:
+    """Stops come with what opens a position; an OCO order is made of them."""
+    if order.type == OrderType.OCO or (order.stop_loss is None and order.take_profit is None):
+        return ""
+    if order.type not in _CARRIERS:
+        return f"a {order.type.value.replace('_', ' ')} order carries no stops"
+    closes = order.reduce_only or order.position_side not in (None, order.side.opens)
+    return "an order that only closes carries no stops" if closes else ""
 
 
 def price_problem(state: State, instrument: Instrument, price: Decimal | None, *, waits: bool) -> Refusal | None:

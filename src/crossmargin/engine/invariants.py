@@ -53,6 +53,7 @@ def check_whole(state: State) -> None:
     _positions(state)
     _books(state)
     _reduce_only(state)
+    _attached(state)
     _cached(state)
 
 
@@ -130,6 +131,13 @@ def _reduce_only(state: State) -> None:
                 raise BreachError("M11", f"{owner.id}: reduce-only {total} over {held} in {key[0]}")
         if owner.position_mode == PositionMode.ONE_WAY:
             _one_way(owner.id, [(each.instrument, each.margin_mode.value) for each in owner.positions])
+
+
+def _attached(state: State) -> None:
+    """M11: a stop that came with a fill ends with its position."""
+    for ticket in state.tickets.values():
+        if ticket.parent and state.held(ticket.closes) is None:
+            raise BreachError("M11", f"{ticket.account}: {ticket.id} outlives the position it came with")
 
 
 def _one_way(account: str, held: list[tuple[str, str]]) -> None:

@@ -212,7 +212,7 @@ def triggers(state: State, instrument: str, source: str, price: Decimal) -> Iter
             if source != "mark":
                 continue
             currency = state.instrument(instrument).settle
-            seen, at = state.assessment(ticket.account).currencies[currency].equity, "equity"
+            seen, at = state.equity(ticket.account, currency), "equity"
         else:
             at = source
         yield from _look(state, ticket, at, seen)

@@ -1,4 +1,4 @@
-"""Orders: placing, amending, cancelling. Everything that can refuse comes before the first event."""
+"""Orders: placing and cancelling. Everything that can refuse comes before the first event."""
 
 from collections.abc import Iterator
 from decimal import Decimal
@@ -20,7 +20,7 @@ from crossmargin.engine.state import State
 from crossmargin.margin.admission import refuse
 from crossmargin.matching.triggers import armed, watched
 
-__all__ = ["amend", "cancel", "cancel_all", "cancelled", "place"]
+__all__ = ["arm", "cancel", "cancel_all", "cancelled", "find", "judge", "market_open", "place", "unknown"]
 
 _ENCODE = msgspec.msgpack.Encoder(decimal_format="string").encode
 
@@ -48,7 +48,7 @@ def place(state: State, command: c.PlaceOrder) -> Iterator[e.Event]:
 def _taken_in(state: State, command: c.PlaceOrder, ticket: Ticket, refusal: Refusal | None) -> Iterator[e.Event]:
     """The order has an id from here on: it waits, works, or is cancelled for terms that the book cannot serve."""
     if ticket.state == "waiting":
-        ticket = _arm(state, ticket)
+        ticket = arm(state, ticket)
     yield e.OrderAccepted(ticket=ticket, digest=digest_of(command) if command.client_id else "")
     if refusal is not None:
         yield cancelled(ticket, refusal.reason.value)
@@ -120,7 +120,7 @@ def _guard(state: State, command: c.PlaceOrder, ticket: Ticket) -> Refusal | Non
     rulebook, order = state.rulebook, ticket.order
     instrument = state.instrument(order.instrument)
     owner = state.owners[ticket.account]
-    missing = guards.incomplete(command)
+    missing = guards.incomplete(order)
     if not missing and owner.position_mode == PositionMode.HEDGE and order.position_side is None:
         missing = "hedge mode: position_side says which position"
     if missing:
@@ -165,7 +165,7 @@ def _book_terms(state: State, ticket: Ticket) -> Refusal | None:
     return None
 
 
-def _arm(state: State, ticket: Ticket) -> Ticket:
+def arm(state: State, ticket: Ticket) -> Ticket:
     """Give a waiting order its direction or first extreme."""
     source = watched(ticket.order)[0]
     return armed(ticket, _seen(state, ticket, source))
@@ -176,58 +176,17 @@ def _seen(state: State, ticket: Ticket, source: str) -> Decimal:
     order = ticket.order
     if source == "equity":
         settle = state.instrument(order.instrument).settle
-        return state.assessment(ticket.account).currencies[settle].equity
+        return state.equity(ticket.account, settle)
     prices = getattr(state.marks, source)
     found = prices.get(order.instrument)
     return found if found is not None else state.marks.mark_of(order.instrument)
 
 
-def amend(state: State, command: c.AmendOrder) -> Iterator[e.Event]:
-    """Another size or price. The order stays as it was unless every guard agrees."""
-    ticket = _find(state, command.account, command.order)
-    if ticket is None or ticket.state != "resting":
-        yield e.Refused(account=command.account, refusal=_unknown(state, command.order))
-        return
-    order = ticket.order
-    contracts = command.contracts if command.contracts is not None else order.contracts
-    price = command.price if command.price is not None else order.price
-    kept = price == order.price and contracts <= order.contracts
-    refusal = _amendable(state, ticket, contracts, price)
-    amended = ticket
-    if refusal is None:
-        amended = msgspec.structs.replace(
-            ticket,
-            order=msgspec.structs.replace(order, contracts=contracts, price=price),
-            priority=ticket.priority if kept else state.counters["priorities"] + 1,
-            state="resting" if kept else "working",
-        )
-        refusal = None if kept else judge(state, amended, state.instrument(order.instrument))
-    if refusal is not None:
-        yield e.Refused(account=command.account, refusal=refusal)
-        return
-    yield e.OrderAmended(ticket=amended, kept=kept)
-    if not kept:
-        yield from execute(state, ticket.id)
-
-
-def _amendable(state: State, ticket: Ticket, contracts: Decimal, price: Decimal | None) -> Refusal | None:
-    order = ticket.order
-    refusal = market_open(state, order.instrument, closing=order.reduce_only)
-    if refusal is not None:
-        return refusal
-    if contracts <= order.filled:
-        return refuse(state.rulebook, RejectReason.SIZE_BELOW_MINIMUM, needs=order.filled, has=contracts)
-    if order.reduce_only and contracts > order.contracts:
-        note = "a reduce-only order is not enlarged"
-        return refuse(state.rulebook, RejectReason.REDUCE_ONLY_WOULD_OPEN, note=note)
-    return guards.price_problem(state, state.instrument(order.instrument), price, waits=False)
-
-
 def cancel(state: State, command: c.CancelOrder) -> Iterator[e.Event]:
     """Cancel one order."""
-    ticket = _find(state, command.account, command.order)
+    ticket = find(state, command.account, command.order)
     if ticket is None:
-        yield e.Refused(account=command.account, refusal=_unknown(state, command.order))
+        yield e.Refused(account=command.account, refusal=unknown(state, command.order))
     else:
         yield cancelled(ticket, "user")
 
@@ -248,7 +207,7 @@ def cancelled(ticket: Ticket, why: str) -> e.OrderCancelled:
     return e.OrderCancelled(order=ticket.id, account=ticket.account, why=why)
 
 
-def _find(state: State, account: str, name: str) -> Ticket | None:
+def find(state: State, account: str, name: str) -> Ticket | None:
     """A live order by the engine's id or the client's."""
     owner = state.owners.get(account)
     if owner is None:
@@ -259,5 +218,6 @@ def _find(state: State, account: str, name: str) -> Ticket | None:
     return found
 
 
-def _unknown(state: State, name: str) -> Refusal:
+def unknown(state: State, name: str) -> Refusal:
+    """No such order of the account."""
     return refuse(state.rulebook, RejectReason.UNKNOWN_ORDER, note=name)

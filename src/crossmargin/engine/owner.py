@@ -51,6 +51,12 @@ class Owner:
         """Orders that are in the book or at work, the oldest first; waiting ones hold no margin."""
         return [each for each in self.unfinished() if each.state != "waiting"]
 
+    def attached(self, instrument: str) -> list[Ticket]:
+        """Waiting stops that came with a fill in an instrument, the oldest first."""
+        waiting = [each for each in self.orders.values() if each.parent and each.state == "waiting"]
+        found = [each for each in waiting if each.order.instrument == instrument]
+        return sorted(found, key=lambda each: each.priority)
+
     def unfinished(self) -> list[Ticket]:
         """All orders, the oldest first: an order that does not depend on how this state came about."""
         return sorted(self.orders.values(), key=lambda each: each.priority)

@@ -115,6 +115,11 @@ class State:
             found = self.kept[name] = assess(self.account(name), self.marks, self.rulebook)
         return found
 
+    def equity(self, name: str, currency: str) -> Decimal:
+        """What an account is worth in a currency; zero where it never had any."""
+        figures = self.assessment(name).currencies.get(currency)
+        return ZERO if figures is None else figures.equity
+
     def healthy(self, instrument: str) -> bool:
         """Whether the instrument has a mark that can be trusted."""
         return instrument in self.marks.mark and self.price_states.get(instrument, "healthy") == "healthy"

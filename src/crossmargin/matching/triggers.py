@@ -26,7 +26,10 @@ def armed(ticket: Ticket, price: Decimal) -> Ticket:
     """The ticket at the moment it is placed: the side from which its trigger is reached, or its first extreme."""
     order = ticket.order
     if order.type == OrderType.TRAILING:
-        return msgspec.structs.replace(ticket, extreme=price)
+        assert order.trailing is not None
+        starts = order.trailing.active_price
+        idle = starts is not None and starts != price
+        return msgspec.structs.replace(ticket, extreme=price, idle=idle, rises=starts is not None and starts > price)
     if order.type == OrderType.OCO:
         return ticket
     assert order.trigger_price is not None
@@ -34,9 +37,16 @@ def armed(ticket: Ticket, price: Decimal) -> Ticket:
 
 
 def trail(ticket: Ticket, price: Decimal) -> Decimal | None:
-    """A new extreme of a trailing stop: higher for one that sells (or follows equity), lower for one that buys."""
+    """A new extreme of a trailing stop: higher for one that sells (or follows equity), lower for one that buys.
+
+    The first is the price that reaches its activation price.
+    """
     if ticket.order.type != OrderType.TRAILING:
         return None
+    if ticket.idle:
+        starts = _trailing(ticket.order).active_price
+        assert starts is not None
+        return price if _reached(starts, price, rises=ticket.rises) else None
     better = price > ticket.extreme if _follows_up(ticket.order) else price < ticket.extreme
     return price if better else None
 
@@ -55,17 +65,22 @@ def fired(ticket: Ticket, source: str, price: Decimal) -> Order | None:
     if source not in watched(order):
         return None
     if order.type == OrderType.TRAILING:
-        assert order.trailing is not None
-        return worked(order, None) if _came_back(ticket, order.trailing, price) else None
+        back = not ticket.idle and _came_back(ticket, _trailing(order), price)
+        return worked(order, None) if back else None
     assert order.trigger_price is not None
     return worked(order, order.price) if _reached(order.trigger_price, price, rises=ticket.rises) else None
 
 
 def worked(order: Order, price: Decimal | None) -> Order:
-    """The limit or (without a price) market order that a fired one becomes."""
+    """The limit or (without a price) market order that a fired one becomes; the other half of an OCO is gone."""
     kind = OrderType.MARKET if price is None else OrderType.LIMIT
     terms = TimeInForce.IOC if price is None else order.time_in_force
-    return msgspec.structs.replace(order, type=kind, price=price, time_in_force=terms)
+    stop, profit = order.stop_loss, order.take_profit
+    if order.type == OrderType.OCO:
+        stop = profit = None
+    return msgspec.structs.replace(
+        order, type=kind, price=price, time_in_force=terms, stop_loss=stop, take_profit=profit
+    )
 
 
 def _reached(trigger: Decimal, price: Decimal, *, rises: bool) -> bool:
@@ -83,6 +98,11 @@ def _came_back(ticket: Ticket, trailing: Trailing, price: Decimal) -> bool:
 
 def _follows_up(order: Order) -> bool:
     return order.side == OrderSide.SELL or (order.trailing is not None and order.trailing.on == "equity")
+
+
+def _trailing(order: Order) -> Trailing:
+    assert order.trailing is not None
+    return order.trailing
 
 
 def _both(order: Order) -> tuple[AttachedStop, AttachedStop]:

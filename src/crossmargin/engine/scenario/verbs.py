@@ -205,9 +205,10 @@ def _options(words: Words) -> dict[str, str]:
 
 
 def _waiting(options: dict[str, str], price: Decimal | None) -> dict[str, Any]:
-    """id=, trigger=, stop=, profit=, oco=STOP/PROFIT, trail=PERCENT, distance=, by=last|mark|index|equity."""
+    """id=, trigger=, stop=, profit=, oco=STOP/PROFIT, sl=, tp=, trail=, distance=, active=, by=last|mark|equity."""
     by = options.get("by", "last")
     found: dict[str, Any] = {"client_id": options["id"]} if "id" in options else {}
+    found |= _attached(options)
     for key, kind in (("trigger", "trigger"), ("stop", "stop_loss"), ("profit", "take_profit")):
         if key in options:
             found |= {"type": OrderType(kind), "trigger_price": number(options[key]), "trigger_by": TriggerBy(by)}
@@ -217,22 +218,26 @@ def _waiting(options: dict[str, str], price: Decimal | None) -> dict[str, Any]:
         found |= {"type": OrderType.OCO, "stop_loss": attached[0], "take_profit": attached[1]}
     for key, name in (("trail", "percent"), ("distance", "distance")):
         if key in options:
-            found |= {"type": OrderType.TRAILING, "trailing": Trailing(on=by, **{name: number(options[key])})}
+            active = number(options["active"]) if "active" in options else None
+            trailing = Trailing(on=by, active_price=active, **{name: number(options[key])})
+            found |= {"type": OrderType.TRAILING, "trailing": trailing}
     return found
 
 
+def _attached(options: dict[str, str]) -> dict[str, Any]:
+    """Stops that come with the fill, market orders: sl=PRICE, tp=PRICE, by=."""
+    by = TriggerBy(options.get("by", "last")) if {"sl", "tp"} & set(options) else TriggerBy.LAST
+    names = (("sl", "stop_loss"), ("tp", "take_profit"))
+    given = {name: options[key] for key, name in names if key in options}
+    return {name: AttachedStop(trigger_price=number(word), trigger_by=by) for name, word in given.items()}
+
+
 def _amend(story: Story, words: Words) -> None:
-    """Amend ACCOUNT ORDER [size=N] [price=P]."""
+    """Amend ACCOUNT ORDER [size=N] [price=P] [trigger=P] [sl=P] [tp=P] [by=]."""
     options = _options(words[2:])
-    size, price = options.get("size"), options.get("price")
-    story.submit(
-        c.AmendOrder(
-            account=words[0],
-            order=words[1],
-            contracts=None if size is None else number(size),
-            price=None if price is None else number(price),
-        )
-    )
+    names = (("size", "contracts"), ("price", "price"), ("trigger", "trigger_price"))
+    given: dict[str, Any] = {name: number(options[key]) for key, name in names if key in options}
+    story.submit(c.AmendOrder(account=words[0], order=words[1], **given, **_attached(options)))
 
 
 def _cancel(story: Story, words: Words) -> None:

@@ -70,6 +70,8 @@ def _order(world: World, dice: Dice, state: State, kind: str) -> c.Command:
         terms["time_in_force"] = TimeInForce(kind)
     elif kind == "waiting":
         terms = _waiting(world, dice, name, side)
+    if kind in ("limit", "market", "post_only"):
+        terms |= _attached(world, dice, name, side)
     order = c.PlaceOrder(
         account=account,
         instrument=name,
@@ -130,8 +132,7 @@ def _price(world: World, dice: Dice, name: str, side: OrderSide) -> Decimal:
 
 
 def _waiting(world: World, dice: Dice, name: str, side: OrderSide) -> dict[str, Any]:
-    mark = _mark(world, name)
-    near = [max(_CENT, (mark * Decimal(share) // _CENT) * _CENT) for share in ("0.98", "1.02")]
+    near = [_near(world, name, share) for share in ("0.98", "1.02")]
     by = TriggerBy(dice.pick(("last", "mark")))
     kind = dice.pick(("trigger", "stop_loss", "take_profit", "oco", "trailing"))
     if kind == "oco":
@@ -141,8 +142,28 @@ def _waiting(world: World, dice: Dice, name: str, side: OrderSide) -> dict[str, 
     if kind == "trailing":
         on = dice.pick(("last", "mark", "equity"))
         one: dict[str, Any] = {"percent": Decimal("0.01")} if dice.chance(500) else {"distance": Decimal(1)}
-        return {"type": OrderType.TRAILING, "trailing": Trailing(on=on, **one)}
+        active = dice.pick(near) if dice.chance(300) and on != "equity" else None
+        return {"type": OrderType.TRAILING, "trailing": Trailing(on=on, active_price=active, **one)}
     return {"type": OrderType(kind), "trigger_price": dice.pick(near), "trigger_by": by}
+
+
+def _attached(world: World, dice: Dice, name: str, side: OrderSide) -> dict[str, Any]:
+    """Now and then stops that come with the fill, on the right side of the mark or not."""
+    if not dice.chance(150):
+        return {}
+    low, high = (_near(world, name, share) for share in ("0.99", "1.01"))
+    stop, profit = (low, high) if side == OrderSide.BUY else (high, low)
+    by = TriggerBy(dice.pick(("last", "mark")))
+    found = {
+        "stop_loss": AttachedStop(trigger_price=stop, trigger_by=by, price=stop if dice.chance(300) else None),
+        "take_profit": AttachedStop(trigger_price=profit, trigger_by=by),
+    }
+    given = dice.pick((("stop_loss",), ("take_profit",), ("stop_loss", "take_profit")))
+    return {name: found[name] for name in given}
+
+
+def _near(world: World, name: str, share: str) -> Decimal:
+    return max(_CENT, (_mark(world, name) * Decimal(share) // _CENT) * _CENT)
 
 
 def _cancel(world: World, dice: Dice, state: State, _kind: str) -> c.Command:
@@ -167,6 +188,7 @@ def _amend(world: World, dice: Dice, state: State, _kind: str) -> c.Command:
         order=ticket.id,
         contracts=Decimal(dice.between(1, 30)) if dice.chance(600) else None,
         price=_price(world, dice, name, side) if dice.chance(600) else None,
+        trigger_price=_near(world, name, "1.01") if ticket.state == "waiting" and dice.chance(500) else None,
     )
 
 

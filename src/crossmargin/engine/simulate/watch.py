@@ -30,9 +30,9 @@ class WatchedEngine(Engine):
         check = _BEFORE.get(type(event))
         if check is not None:
             check(self.state, event)
-        super().apply(event)
-        for name in _branches(event):
+        for name in _branches(self.state, event):
             self.counts[name] += 1
+        super().apply(event)
 
 
 def naive_best(state: State, instrument: str, taker: OrderSide) -> Ticket:
@@ -127,12 +127,12 @@ BRANCHES = (
     "refused:insufficient_margin", "refused:insufficient_balance", "refused:reduce_only_would_open",
     "refused:duplicate_id", "refused:price_not_healthy", "refused:price_outside_band", "refused:position_cap",
     "refused:leverage_above_tier", "refused:open_interest_cap", "refused:trading_stopped", "amended:kept",
-    "amended:lost",
+    "amended:lost", "amended:waiting", "attached", "attached:cancelled", "attached:triggered",
 )  # fmt: skip
 
 
-def _branches(event: e.Event) -> list[str]:
-    """What an event counts as."""
+def _branches(state: State, event: e.Event) -> list[str]:
+    """What an event counts as, on the state just before it."""
     found = [str(event.__struct_config__.tag)]
     match event:
         case e.LiquidationStep(phase=phase):
@@ -145,7 +145,21 @@ def _branches(event: e.Event) -> list[str]:
             found.append(f"refused:{refusal.reason.value}")
         case e.OrderAmended(kept=kept):
             found.append("amended:kept" if kept else "amended:lost")
-    return found
+    return found + _stops(state, event)
+
+
+def _stops(state: State, event: e.Event) -> list[str]:
+    """What happens to waiting orders and to stops that came with a fill."""
+    match event:
+        case e.OrderAmended(ticket=ticket) if ticket.state == "waiting":
+            return ["amended:waiting"]
+        case e.OrderAccepted(ticket=ticket) if ticket.parent:
+            return ["attached"]
+        case e.OrderTriggered(ticket=ticket) if ticket.parent:
+            return ["attached:triggered"]
+        case e.OrderCancelled(order=order) if state.tickets[order].parent:
+            return ["attached:cancelled"]
+    return []
 
 
 def after_command(state: State) -> None:
