@@ -17,7 +17,7 @@ import numpy as np
 from crossmargin.domain.arithmetic import EXACT
 from crossmargin.domain.marks import Marks
 from crossmargin.errors import InputError
-from crossmargin.fleet.arrays import UNIT, Bools, Codes, Floats, Ints
+from crossmargin.fleet.arrays import UNIT, Amounts, Bools, Codes, Floats, Ints, Scaled
 from crossmargin.fleet.columns import Columns
 from crossmargin.fleet.coverage import check_covered
 from crossmargin.fleet.tables import CROSS, ISOLATED, LANES, WAKE_ONLY, Tables, tables_of, tier_by_size, tiers_by_size
@@ -28,6 +28,7 @@ __all__ = ["Fleet", "pack", "price_of", "prices"]
 ALONE = -1
 SLACK = 1.01 * UNIT
 ROWS_MAX = 1 << 16
+SHORT = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,11 +42,11 @@ class Fleet:
         currency: Currency of a cross pool, -1 an isolated one, -2 a whole account that is assessed exactly.
         currencies: Names behind `currency`.
         position: Position of an isolated pool in the columns, else -1.
-        start: First position of each pool.
-        stop: One past its last.
+        bounds: First position of each pool, and the end of the last.
         row: Lane and tier of each position; kernels write the tier that they found back.
         quantity: Signed size in units of 1 / price.
-        rate: 1 / leverage.
+        rate: Place of each position's 1 / leverage among `rates`.
+        rates: Each 1 / leverage that occurs.
         cash: What no price moves.
         slack: Largest error of cash; infinite where only the exact function may decide.
         warn: Ratio at which a pool is warned.
@@ -58,17 +59,27 @@ class Fleet:
     currency: Codes
     currencies: tuple[str, ...]
     position: Ints
-    start: Ints
-    stop: Ints
+    bounds: Ints
     row: Codes
     quantity: Floats
-    rate: Floats
+    rate: Codes
+    rates: Floats
     cash: Floats
     slack: Floats
     warn: float
 
     def __len__(self) -> int:
         return len(self.owner)
+
+    @property
+    def start(self) -> Ints:
+        """First position of each pool."""
+        return self.bounds[:-1]
+
+    @property
+    def stop(self) -> Ints:
+        """One past its last."""
+        return self.bounds[1:]
 
     @property
     def unit_error(self) -> float:
@@ -126,6 +137,7 @@ def pack(columns: Columns, rulebook: Rulebook, also: Sequence[str] = ()) -> Flee
     cash, slack = _cash(columns, owner, position, cash_of, (pool, cost))
     slack[beyond[owner]] = np.inf
     row = _rows(columns, tables, lane, order, pool, slack)
+    rates, rate = _rates(columns.leverage)
     return Fleet(
         columns=columns,
         rulebook=rulebook,
@@ -134,11 +146,11 @@ def pack(columns: Columns, rulebook: Rulebook, also: Sequence[str] = ()) -> Flee
         currency=currency,
         currencies=tuple(names),
         position=position,
-        start=bounds[:-1].copy(),
-        stop=bounds[1:].copy(),
+        bounds=bounds,
         row=row,
         quantity=quantity,
-        rate=1.0 / columns.leverage.floats()[order],
+        rate=rate[order],
+        rates=rates,
         cash=cash,
         slack=slack,
         warn=float(rulebook.rules.warn_at),
@@ -212,6 +224,17 @@ def _sizes(columns: Columns, tables: Tables, lane: Ints, order: Ints) -> tuple[F
     if len(entry) and not entry.min() > 0.0:
         raise InputError("columns", "entry_price", "has to be above zero")
     return quantity, np.where(inverse, quantity / entry, quantity * entry)
+
+
+def _rates(leverage: Amounts) -> tuple[Floats, Codes]:
+    """Each 1 / leverage that occurs, and its place for each position: accounts use few."""
+    if isinstance(leverage, Scaled) and len(leverage) and 0 <= leverage.units.min() <= leverage.units.max() < SHORT:
+        known, place = _codes(leverage.units, int(leverage.units.max()) + 1)
+        values = Scaled(known, leverage.places).floats()
+    else:
+        values, place = np.unique(leverage.floats(), return_inverse=True)
+    narrow = next(kind for kind in (np.uint8, np.uint16, np.uint32) if len(values) <= np.iinfo(kind).max)
+    return 1.0 / values, place.astype(narrow)
 
 
 def _cash(

@@ -70,8 +70,7 @@ def revalued(fleet: Fleet, price: Floats) -> Screen:
     equity, initial, required, ratio = (np.empty(count) for _ in range(4))
     status = np.empty(count, np.uint8)
     revalue(
-        fleet.start, fleet.stop, fleet.row, fleet.quantity, fleet.rate, fleet.cash, fleet.slack, price,
-        tables.slope, tables.deduction, tables.low, tables.high, tables.shift, fleet.warn, fleet.unit_error,
-        equity, initial, required, ratio, status,
+        fleet.bounds, fleet.row, fleet.quantity, fleet.rate, fleet.rates, fleet.cash, fleet.slack, price,
+        tables.rows, tables.shift, fleet.warn, fleet.unit_error, equity, initial, required, ratio, status,
     )  # fmt: skip
     return Screen(fleet, equity, initial, required, ratio, status, np.empty(0, np.int64))

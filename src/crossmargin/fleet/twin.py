@@ -50,7 +50,7 @@ def value(fleet: Fleet, price: Floats, pool: int) -> Valued:
         amount = float(fleet.quantity[k] * price[row >> fleet.tables.shift])
         equity += amount
         gross += abs(amount)
-        initial += float(fleet.rate[k]) * abs(amount)
+        initial += float(fleet.rates[fleet.rate[k]]) * abs(amount)
         required += requirement(fleet, row, abs(amount))
     error = float(fleet.slack[pool]) + fleet.unit_error * (len(held) + 20) * gross
     return equity, initial, required, verdict(equity, required, warn=fleet.warn, error=error)
