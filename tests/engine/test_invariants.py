@@ -13,7 +13,7 @@ from crossmargin.domain.ledger import PositionKey, Transfer
 from crossmargin.engine.engine import Engine
 from crossmargin.engine.invariants import BreachError, check_command
 from crossmargin.engine.scenario import play
-from crossmargin.engine.simulate.watch import _BEFORE, after_command
+from crossmargin.engine.simulate.watch import _BEFORE, _after_fill, after_command
 from crossmargin.engine.state import State
 from crossmargin.rulebook import load
 
@@ -232,6 +232,18 @@ def test_the_order_of_the_queue_is_watched() -> None:
     state.tickets["o5"] = msgspec.structs.replace(state.tickets["o5"], order=post)
     with pytest.raises(BreachError, match=r"^M8:"):
         _BEFORE[e.Filled](state, fill())
+
+
+def test_coins_that_are_not_there_are_watched() -> None:
+    """S1: a spot fill that left the buyer with less than nothing."""
+    state = play(
+        "instrument ETH-USDT like=ETH-USDT-SWAP kind=spot\ndeposit ann 5 USDT\ndeposit ben 1 ETH\nmark ETH-USDT 5"
+    ).engine.state
+    event = fill(instrument="ETH-USDT")
+    _after_fill(state, event)
+    state.cells["USDT"]["cash/ann"] = D(-1)
+    with pytest.raises(BreachError, match=r"^S1: ann"):
+        _after_fill(state, event)
 
 
 def test_nobody_is_left_at_the_trigger_or_in_debt() -> None:

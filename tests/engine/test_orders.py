@@ -467,7 +467,7 @@ def test_a_rulebook_change_is_a_command(story: Story) -> None:
     expect  events rulebook_changed
     change  binance
     expect  refused mode_not_offered
-    list    NO-SUCH
+    list    NOSUCH
     expect  refused unknown_instrument
     index   BTC-USDT 50000
     expect  events index_set

@@ -104,12 +104,13 @@ class PlaceOrder(_Command, frozen=True, kw_only=True, tag="place_order"):
         stop_loss, take_profit: Of an OCO order: whichever fires first cancels the other. Of an order that opens: the
             stops that its fill brings with it.
         trailing: Of a trailing stop: by fraction or distance, on last or mark price or on the account's equity.
+        quote_size: In place of contracts, of a spot purchase at market: the amount of quote currency to spend.
     """
 
     account: str
     instrument: str
     side: OrderSide
-    contracts: Decimal
+    contracts: Decimal = Decimal(0)
     price: Decimal | None = None
     type: OrderType = OrderType.LIMIT
     time_in_force: TimeInForce = TimeInForce.GTC
@@ -122,6 +123,7 @@ class PlaceOrder(_Command, frozen=True, kw_only=True, tag="place_order"):
     stop_loss: AttachedStop | None = None
     take_profit: AttachedStop | None = None
     trailing: Trailing | None = None
+    quote_size: Decimal | None = None
 
 
 class AmendOrder(_Command, frozen=True, kw_only=True, tag="amend_order"):

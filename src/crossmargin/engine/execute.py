@@ -8,6 +8,7 @@ from crossmargin.domain.account import MarginMode, Order, OrderSide, OrderType, 
 from crossmargin.domain.arithmetic import ZERO
 from crossmargin.domain.instrument import Instrument
 from crossmargin.domain.ledger import PositionKey, Ticket
+from crossmargin.engine.cash import can_pay
 from crossmargin.engine.settle import Effect, Terms, moved, trade
 from crossmargin.engine.state import State
 
@@ -33,7 +34,10 @@ def execute(state: State, order_id: str) -> Iterator[e.Event]:
 
 
 def next_maker(state: State, order: Order, account: str) -> Generator[e.Event, None, Ticket | None]:
-    """The next resting order to meet: those of the same owner, or too far from the mark, are cancelled on the way."""
+    """The next resting order to meet.
+
+    Those of the same owner, too far from the mark, or of an owner who cannot pay are cancelled on the way.
+    """
     book = state.books[order.instrument]
     while True:
         maker = book.first(order.side, order.price)
@@ -48,6 +52,8 @@ def next_maker(state: State, order: Order, account: str) -> Generator[e.Event, N
                 yield e.OrderCancelled(order=maker.id, account=maker.account, why="price_outside_band")
             else:
                 return None
+        elif not can_pay(state, maker, min(order.remaining, maker.order.remaining)):
+            yield e.OrderCancelled(order=maker.id, account=maker.account, why="insufficient_balance")
         else:
             return maker
 
@@ -154,7 +160,7 @@ def fillable(state: State, ticket: Ticket) -> Iterator[tuple[Decimal, Decimal]]:
     """
     order = ticket.order
     mark = state.marks.mark_of(order.instrument)
-    left, room = order.remaining, dict[tuple[str, MarginMode], Decimal]()
+    left, room, spent = order.remaining, dict[tuple[str, MarginMode], Decimal](), dict[str, Decimal]()
     for maker in state.books[order.instrument].walk(order.side, order.price):
         price = maker.order.price
         assert price is not None
@@ -165,7 +171,7 @@ def fillable(state: State, ticket: Ticket) -> Iterator[tuple[Decimal, Decimal]]:
                 continue
             return
         size = min(left, _maker_size(state, maker, room))
-        if size:
+        if size and can_pay(state, maker, size, spent):
             yield price, size
             left -= size
         if not left:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from crossmargin.domain import command as c
-from crossmargin.domain.account import Order, OrderType, Side, TimeInForce
+from crossmargin.domain.account import MarginMode, Order, OrderSide, OrderType, Side, TimeInForce
 from crossmargin.domain.arithmetic import ZERO
 from crossmargin.domain.instrument import Instrument, Kind
 from crossmargin.domain.ledger import QUANTUM
@@ -14,16 +14,30 @@ from crossmargin.engine.state import State
 from crossmargin.errors import InputError
 from crossmargin.margin.admission import refuse
 from crossmargin.matching.triggers import WAITING
+from crossmargin.rulebook.model import Rulebook
 
-__all__ = ["check_shape", "incomplete", "known", "listable", "price_problem", "reducible", "tradable", "waits"]
+__all__ = [
+    "check_shape",
+    "incomplete",
+    "known",
+    "levered",
+    "listable",
+    "misquoted",
+    "price_problem",
+    "reducible",
+    "tradable",
+    "waits",
+    "wrong_mode",
+]
 
 _NAME = re.compile(r"[A-Za-z0-9_.\-]{1,64}")
 _WHOLE_DIGITS_MAX = 18
 _PLACES_MAX = 12
-_SIZES = ("amount", "contracts", "price", "leverage", "trigger_price", "last", "open_interest_max")
+_SIZES = ("amount", "contracts", "price", "leverage", "trigger_price", "last", "open_interest_max", "quote_size")
 _NAMES = ("account", "to", "client_id", "reference")
 _CARRIERS = (OrderType.LIMIT, OrderType.MARKET, OrderType.POST_ONLY, OrderType.TRIGGER)
-_TRADED = (Kind.PERPETUAL, Kind.FUTURE)
+_LEVERED = (Kind.PERPETUAL, Kind.FUTURE)
+_COINS = (Kind.SPOT, Kind.MARGIN)
 
 
 def check_shape(command: c.Command) -> None:
@@ -37,7 +51,7 @@ def check_shape(command: c.Command) -> None:
     kind = command.__class__.__name__
     for field in _SIZES:
         value = getattr(command, field, None)
-        if value is not None:
+        if value is not None and not (field == "contracts" and _by_quote(command)):
             _size(kind, field, value)
     for field, value in _nested(command):
         _size(kind, field, value)
@@ -51,6 +65,11 @@ def check_shape(command: c.Command) -> None:
         name = getattr(command, field, None)
         if name and not _NAME.fullmatch(name):
             raise InputError(kind, field, f"{name[:40]!r}: letters, digits, dot, dash and underscore, at most 64")
+
+
+def _by_quote(command: c.Command) -> bool:
+    """Whether an order names what it spends and leaves its size open."""
+    return isinstance(command, c.PlaceOrder) and command.quote_size is not None and command.contracts == 0
 
 
 def _nested(command: c.Command) -> Iterator[tuple[str, object]]:
@@ -90,13 +109,42 @@ def tradable(state: State, instrument: str) -> Refusal | None:
     return None
 
 
-def listable(instrument: Instrument) -> str:
+def listable(rulebook: Rulebook, instrument: Instrument) -> str:
     """Why an instrument cannot be traded here; empty when it can."""
-    if instrument.kind not in _TRADED:
-        return f"{instrument.kind.value} is not traded here: perpetuals and futures are"
+    if instrument.kind == Kind.OPTION:
+        return "options are not traded here"
+    if instrument.kind in _COINS and MarginMode.CASH not in rulebook.rules.margin_modes:
+        return "spot is not traded here"
+    if instrument.kind in _COINS and instrument.unit != 1:
+        return "a spot pair is counted in coins: its contract value is 1"
     if instrument.taker_fee is None or instrument.maker_fee is None:
         return "its fees are not known"
     return ""
+
+
+def levered(state: State, instrument: Instrument) -> Refusal | None:
+    """Leverage and margin modes are for contracts; spot has neither."""
+    if instrument.kind in _LEVERED:
+        return None
+    return refuse(state.rulebook, RejectReason.MODE_NOT_OFFERED, note=f"{instrument.kind.value} has no leverage here")
+
+
+def wrong_mode(state: State, instrument: Instrument, order: Order) -> Refusal | None:
+    """Coins are exchanged in cash, contracts are not."""
+    if (instrument.kind in _COINS) is (order.margin_mode == MarginMode.CASH):
+        return None
+    note = f"{order.margin_mode.value}: {instrument.kind.value} is not traded so"
+    return refuse(state.rulebook, RejectReason.MODE_NOT_OFFERED, note=note)
+
+
+def misquoted(order: c.PlaceOrder) -> str:
+    """Only a spot purchase at market may say what it spends, and then it says no size; empty when all is well."""
+    if order.quote_size is None:
+        return ""
+    market = order.type == OrderType.MARKET and order.margin_mode == MarginMode.CASH
+    if market and order.side == OrderSide.BUY and not order.contracts:
+        return ""
+    return "quote_size is for spot purchases at market, in place of contracts"
 
 
 def incomplete(order: Order) -> str:
@@ -124,6 +172,8 @@ def _overloaded(order: Order) -> str:
         return ""
     if order.type not in _CARRIERS:
         return f"a {order.type.value.replace('_', ' ')} order carries no stops"
+    if order.margin_mode == MarginMode.CASH:
+        return "a spot order carries no stops"
     closes = order.reduce_only or order.position_side not in (None, order.side.opens)
     return "an order that only closes carries no stops" if closes else ""
 

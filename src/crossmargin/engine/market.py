@@ -29,7 +29,7 @@ __all__ = ["list_instrument", "set_index", "set_mark", "set_price_state", "settl
 def list_instrument(state: State, command: c.ListInstrument) -> Iterator[e.Event]:
     """Open an instrument of the rulebook for trading."""
     try:
-        why = guards.listable(state.rulebook.instrument(command.instrument))
+        why = guards.listable(state.rulebook, state.rulebook.instrument(command.instrument))
     except MissingDataError as error:
         why = str(error)
     if why:
@@ -45,7 +45,7 @@ def change_rulebook(state: State, command: c.ChangeRulebook) -> Iterator[e.Event
     why = "" if book is not None else f"no rulebook named {command.rulebook}"
     if book is not None:
         try:
-            why = next((text for name in state.listings if (text := guards.listable(book.instrument(name)))), "")
+            why = next((text for name in state.listings if (text := guards.listable(book, book.instrument(name)))), "")
         except MissingDataError as error:
             why = str(error)
     if why:

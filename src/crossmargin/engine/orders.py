@@ -8,14 +8,16 @@ import msgspec
 
 from crossmargin.domain import command as c
 from crossmargin.domain import event as e
-from crossmargin.domain.account import Order, OrderType, PositionMode, TimeInForce
+from crossmargin.domain.account import MarginMode, Order, OrderType, PositionMode, TimeInForce
 from crossmargin.domain.arithmetic import ZERO
 from crossmargin.domain.instrument import Instrument
 from crossmargin.domain.ledger import Ticket
 from crossmargin.domain.refusal import Refusal, RejectReason
 from crossmargin.engine import guards
+from crossmargin.engine.cash import spot
 from crossmargin.engine.execute import execute, fillable
 from crossmargin.engine.intake import admit_as_if_filled
+from crossmargin.engine.spot import admit_spot, size_of_quote
 from crossmargin.engine.state import State
 from crossmargin.margin.admission import refuse
 from crossmargin.matching.triggers import armed, watched
@@ -92,7 +94,7 @@ def _ticket(state: State, command: c.PlaceOrder) -> Ticket:
         price=command.price,
         type=command.type,
         time_in_force=TimeInForce.IOC if immediate and command.time_in_force == "gtc" else command.time_in_force,
-        position_side=command.position_side if hedged else None,
+        position_side=command.position_side if hedged and command.margin_mode != MarginMode.CASH else None,
         margin_mode=command.margin_mode,
         leverage=state.leverage(command.account, command.instrument, command.margin_mode),
         reduce_only=command.reduce_only,
@@ -110,6 +112,9 @@ def _ticket(state: State, command: c.PlaceOrder) -> Ticket:
         order=order,
         priority=state.counters["priorities"] + 1,
     )
+    if command.quote_size is not None:
+        sized = msgspec.structs.replace(order, contracts=size_of_quote(state, ticket, command.quote_size))
+        ticket = msgspec.structs.replace(ticket, order=sized)
     if not guards.waits(command.type):
         return ticket
     return msgspec.structs.replace(ticket, state="waiting")
@@ -120,8 +125,9 @@ def _guard(state: State, command: c.PlaceOrder, ticket: Ticket) -> Refusal | Non
     rulebook, order = state.rulebook, ticket.order
     instrument = state.instrument(order.instrument)
     owner = state.owners[ticket.account]
-    missing = guards.incomplete(order)
-    if not missing and owner.position_mode == PositionMode.HEDGE and order.position_side is None:
+    missing = guards.misquoted(command) or guards.incomplete(order)
+    hedged = owner.position_mode == PositionMode.HEDGE and not spot(order)
+    if not missing and hedged and order.position_side is None:
         missing = "hedge mode: position_side says which position"
     if missing:
         return refuse(rulebook, RejectReason.ORDER_INCOMPLETE, note=missing)
@@ -131,20 +137,22 @@ def _guard(state: State, command: c.PlaceOrder, ticket: Ticket) -> Refusal | Non
     refusal = guards.price_problem(state, instrument, order.price, waits=waiting)
     if refusal is not None:
         return refusal
-    if order.reduce_only and not waiting and not guards.reducible(state, command):
+    if order.reduce_only and (spot(order) or not (waiting or guards.reducible(state, command))):
         return refuse(rulebook, RejectReason.REDUCE_ONLY_WOULD_OPEN, note="nothing is left to reduce")
-    if waiting:
-        return None
+    refusal = guards.wrong_mode(state, instrument, order)
+    if refusal is not None or waiting:
+        return refusal
     return judge(state, ticket, instrument)
 
 
 def judge(state: State, ticket: Ticket, instrument: Instrument) -> Refusal | None:
     """What is asked of an order that is about to work: caps, the book, and margin as if it were filled."""
-    return _open_interest(state, ticket, instrument) or _book_terms(state, ticket) or admit_as_if_filled(state, ticket)
+    admitted = admit_spot if spot(ticket.order) else admit_as_if_filled
+    return _open_interest(state, ticket, instrument) or _book_terms(state, ticket) or admitted(state, ticket)
 
 
 def _open_interest(state: State, ticket: Ticket, instrument: Instrument) -> Refusal | None:
-    cap = state.listings[instrument.id][1]
+    cap = None if spot(ticket.order) else state.listings[instrument.id][1]
     grown = state.open_interest.get(instrument.id, ZERO) + ticket.order.remaining
     if cap is None or ticket.order.reduce_only or grown <= cap:
         return None

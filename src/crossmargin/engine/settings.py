@@ -55,6 +55,7 @@ def set_leverage(state: State, command: c.SetLeverage) -> Iterator[e.Event]:
 
 def _asked(state: State, account: str, instrument: str, change: ask.Change) -> Situation | Refusal:
     refusal = guards.known(state, account) or guards.tradable(state, instrument)
+    refusal = refusal or guards.levered(state, state.instrument(instrument))
     return refusal or judged(state, account, change)
 
 

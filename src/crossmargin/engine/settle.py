@@ -86,6 +86,8 @@ def trade(
         value: Value that both sides post, where it was fixed otherwise than by the price.
     """
     value = value_of(terms.instrument, contracts, price) if value is None else value
+    if terms.margin_mode == MarginMode.CASH:
+        return _exchange(terms, contracts, value)
     against = _against(state, terms)
     closing = min(contracts, against.contracts) if against is not None else ZERO
     effect = Effect()
@@ -96,6 +98,17 @@ def trade(
     if contracts:
         effect += _open(state, terms, contracts=contracts, value=value, price=price, fill=fill)
     return effect
+
+
+def _exchange(terms: Terms, coins: Decimal, value: Decimal) -> Effect:
+    """Spot: coins against their value; the fee is in whatever a side receives."""
+    instrument, cash = terms.instrument, f"cash/{terms.account}"
+    buys = terms.side == OrderSide.BUY
+    fee = fee_of(coins if buys else value, terms.fee_rate)
+    out = moved(cash, "clearing", instrument.base, -coins if buys else coins, "fill")
+    out += moved(cash, "clearing", instrument.quote, value if buys else -value, "fill")
+    out += moved(cash, "fees", instrument.base if buys else instrument.quote, fee, "fee")
+    return Effect(out, (), ZERO, fee)
 
 
 def close(

@@ -19,7 +19,7 @@ from crossmargin.margin.transition import Transition, covers_initial, transition
 from crossmargin.margin.valuation import notional
 from crossmargin.rulebook.model import Rulebook
 
-__all__ = ["OrderFigures", "admit", "admit_new", "cross_leverage", "needed_by", "refuse"]
+__all__ = ["OrderFigures", "admit", "admit_new", "cross_leverage", "needed_by", "permitted", "refuse"]
 
 
 class OrderFigures(Struct, frozen=True, kw_only=True):
@@ -75,12 +75,7 @@ def admit(
     Source: docs/spec.md 2 C1; docs/sources.md 1.2 (OKX), 4.2 (Binance).
     """
     instrument = rulebook.instrument(order.instrument)
-    refusal = (
-        _size(order, instrument, rulebook)
-        or _reduce_only(account, order, rulebook)
-        or _mode(order, rulebook)
-        or _leverage_and_cap(account, order, instrument, marks, rulebook)
-    )
+    refusal = permitted(account, order, marks, rulebook)
     if refusal is not None or not order.resting:
         return refusal
     if rulebook.rules.admission.startswith("after_fill"):
@@ -91,6 +86,20 @@ def admit(
     reason = RejectReason.INSUFFICIENT_MARGIN if cross else RejectReason.INSUFFICIENT_BALANCE
     note = "free margin" if cross else "available balance"
     return refuse(rulebook, reason, needs=needs, has=has, unit=currency, note=note)
+
+
+def permitted(account: Account, order: Order, marks: Marks, rulebook: Rulebook) -> Refusal | None:
+    """What an order is asked before its margin: size, reduce-only, margin mode, leverage and position cap.
+
+    Source: as `admit`.
+    """
+    instrument = rulebook.instrument(order.instrument)
+    return (
+        _size(order, instrument, rulebook)
+        or _reduce_only(account, order, rulebook)
+        or _mode(order, rulebook)
+        or _leverage_and_cap(account, order, instrument, marks, rulebook)
+    )
 
 
 def refuse(rulebook: Rulebook, reason: RejectReason, **figures: Decimal | str | None) -> Refusal:

@@ -35,6 +35,7 @@ _FLAGS: dict[str, dict[str, Any]] = {
     "ioc": {"time_in_force": TimeInForce.IOC},
     "fok": {"time_in_force": TimeInForce.FOK},
     "reduce": {"reduce_only": True},
+    "spot": {"margin_mode": MarginMode.CASH},
     "long": {"position_side": Side.LONG},
     "short": {"position_side": Side.SHORT},
 }
@@ -147,13 +148,15 @@ def _margin(story: Story, words: Words) -> None:
 
 
 def _trade(story: Story, words: Words) -> None:
-    """Trade TAKER +SIZE|-SIZE MAKER INSTRUMENT @ PRICE [isolated]: two accounts trade with each other."""
+    """Trade TAKER +SIZE|-SIZE MAKER INSTRUMENT @ PRICE [isolated|spot]: two accounts trade with each other."""
     taker, size, maker, instrument, price = words[0], words[1], words[2], words[3], number(words[5])
     story.ready(instrument, price)
     buys = size.startswith("+")
     flags = _flags(words[6:])
     contracts = number(size.lstrip("+-"))
     both: dict[str, Any] = {"instrument": instrument, "contracts": contracts, "price": price}
+    if "spot" in words:
+        both |= _FLAGS["spot"]
     sides = (OrderSide.SELL, OrderSide.BUY) if buys else (OrderSide.BUY, OrderSide.SELL)
     made = c.PlaceOrder(account=maker, side=sides[0], **_hedge(story, maker, sides[0]), **both)
     story.must(made)
@@ -205,10 +208,12 @@ def _options(words: Words) -> dict[str, str]:
 
 
 def _waiting(options: dict[str, str], price: Decimal | None) -> dict[str, Any]:
-    """id=, trigger=, stop=, profit=, oco=STOP/PROFIT, sl=, tp=, trail=, distance=, active=, by=last|mark|equity."""
+    """id=, spend=, trigger=, stop=, profit=, oco=STOP/PROFIT, sl=, tp=, trail=, distance=, active=, by=."""
     by = options.get("by", "last")
     found: dict[str, Any] = {"client_id": options["id"]} if "id" in options else {}
     found |= _attached(options)
+    if "spend" in options:
+        found |= {"quote_size": number(options["spend"])}
     for key, kind in (("trigger", "trigger"), ("stop", "stop_loss"), ("profit", "take_profit")):
         if key in options:
             found |= {"type": OrderType(kind), "trigger_price": number(options[key]), "trigger_by": TriggerBy(by)}

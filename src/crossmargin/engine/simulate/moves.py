@@ -18,7 +18,7 @@ from crossmargin.domain.account import (
 )
 from crossmargin.domain.ledger import Held
 from crossmargin.engine.simulate.dice import Dice
-from crossmargin.engine.simulate.world import World
+from crossmargin.engine.simulate.world import SPOT, World
 from crossmargin.engine.state import State
 
 __all__ = ["first", "move"]
@@ -72,20 +72,33 @@ def _order(world: World, dice: Dice, state: State, kind: str) -> c.Command:
         terms = _waiting(world, dice, name, side)
     if kind in ("limit", "market", "post_only"):
         terms |= _attached(world, dice, name, side)
+    terms |= {
+        "contracts": Decimal(dice.pick((1, 2, 5, 20, 60, 150))),
+        "margin_mode": MarginMode.ISOLATED if dice.chance(250) else MarginMode.CROSS,
+        "position_side": _position_side(dice, state, account, side),
+        "reduce_only": kind == "reduce_only" or (kind == "waiting" and dice.chance(500)),
+    }
+    if name == SPOT:
+        terms |= _coins(dice, kind, side)
     order = c.PlaceOrder(
         account=account,
         instrument=name,
         side=side,
-        contracts=Decimal(dice.pick((1, 2, 5, 20, 60, 150))),
-        margin_mode=MarginMode.ISOLATED if dice.chance(250) else MarginMode.CROSS,
-        position_side=_position_side(dice, state, account, side),
-        reduce_only=kind == "reduce_only" or (kind == "waiting" and dice.chance(500)),
         client_id=f"c{dice.below(60)}" if dice.chance(100) else "",
         **terms,
     )
     if order.client_id:
         world.said = order
     return order
+
+
+def _coins(dice: Dice, kind: str, side: OrderSide) -> dict[str, Any]:
+    """A spot order: some coins, or an amount to spend; rarely in a mode that spot does not have."""
+    mode = MarginMode.CROSS if dice.chance(20) else MarginMode.CASH
+    found = {"margin_mode": mode, "contracts": dice.amount(1, 500, "0.01"), "reduce_only": False}
+    if kind == "market" and side == OrderSide.BUY and dice.chance(500):
+        found |= {"contracts": Decimal(0), "quote_size": dice.amount(1, 3000, "0.77")}
+    return found
 
 
 def _hedge(world: World, dice: Dice, state: State, _kind: str) -> c.Command:
@@ -96,7 +109,7 @@ def _hedge(world: World, dice: Dice, state: State, _kind: str) -> c.Command:
     key = held.key
     base = key.instrument.split("-", maxsplit=1)[0]
     hedged = state.owners[key.account].position_mode == PositionMode.HEDGE
-    others = [name for name in world.instruments if name.startswith(base) and name != key.instrument]
+    others = [name for name in world.instruments if name.startswith(base) and name not in (key.instrument, SPOT)]
     name = key.instrument if hedged or not others else dice.pick(others)
     side = OrderSide.SELL if key.side == Side.LONG else OrderSide.BUY
     return c.PlaceOrder(

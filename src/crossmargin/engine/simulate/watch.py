@@ -7,6 +7,7 @@ from typing import Any
 
 from crossmargin.domain import event as e
 from crossmargin.domain.account import OrderSide, OrderType
+from crossmargin.domain.instrument import Kind
 from crossmargin.domain.ledger import Ticket
 from crossmargin.engine.engine import Engine
 from crossmargin.engine.invariants import BreachError
@@ -33,6 +34,8 @@ class WatchedEngine(Engine):
         for name in _branches(self.state, event):
             self.counts[name] += 1
         super().apply(event)
+        if isinstance(event, e.Filled):
+            _after_fill(self.state, event)
 
 
 def naive_best(state: State, instrument: str, taker: OrderSide) -> Ticket:
@@ -74,6 +77,19 @@ def _reduces(state: State, ticket: Ticket, event: e.Filled) -> None:
         mine = held.key.account == ticket.account and held.key.margin_mode == ticket.order.margin_mode
         if mine and (old is None or held.contracts >= old.contracts):
             raise BreachError("M11", f"{ticket.id} opened {held.key.cell}")
+
+
+def _after_fill(state: State, event: e.Filled) -> None:
+    """S1: a spot fill takes what is there."""
+    instrument = state.instrument(event.instrument)
+    if event.positions or instrument.kind != Kind.SPOT:
+        return
+    buyer, seller = event.taker_account, event.maker_account
+    if not event.taker_buys:
+        buyer, seller = seller, buyer
+    for account, currency in ((buyer, instrument.quote), (seller, instrument.base)):
+        if state.cash(account, currency) < 0:
+            raise BreachError("S1", f"{account} paid {currency} that it did not have")
 
 
 def _before_start(state: State, event: e.LiquidationStarted) -> None:
@@ -127,7 +143,7 @@ BRANCHES = (
     "refused:insufficient_margin", "refused:insufficient_balance", "refused:reduce_only_would_open",
     "refused:duplicate_id", "refused:price_not_healthy", "refused:price_outside_band", "refused:position_cap",
     "refused:leverage_above_tier", "refused:open_interest_cap", "refused:trading_stopped", "amended:kept",
-    "amended:lost", "amended:waiting", "attached", "attached:cancelled", "attached:triggered",
+    "amended:lost", "filled:spot", "amended:waiting", "attached", "attached:cancelled", "attached:triggered",
 )  # fmt: skip
 
 
@@ -141,6 +157,8 @@ def _branches(state: State, event: e.Event) -> list[str]:
             found.append(f"covered:{by}")
         case e.OrderCancelled(why=why):
             found.append(f"cancelled:{why}")
+        case e.Filled(positions=()):
+            found.append("filled:spot")
         case e.Refused(refusal=refusal):
             found.append(f"refused:{refusal.reason.value}")
         case e.OrderAmended(kept=kept):

@@ -14,10 +14,11 @@ from crossmargin.rulebook import load
 from crossmargin.rulebook.load import TierRow, tier_table
 from crossmargin.rulebook.model import Rulebook
 
-__all__ = ["NAMES", "World", "draw"]
+__all__ = ["NAMES", "SPOT", "World", "draw"]
 
 NAMES = tuple(f"a{number}" for number in range(10))
 _ROWS = ((40, "0.01", 50), (150, "0.02", 25), (None, "0.05", 10))
+SPOT = "AAA-USDT"
 _VENUES = ("okx", "binance", "textbook")
 KINDS = (
     "limit", "market", "post_only", "ioc", "fok", "reduce_only", "waiting", "cancel", "cancel_all", "amend", "close",
@@ -53,6 +54,8 @@ def draw(dice: Dice, names: Sequence[str] = NAMES) -> World:
     """Draw a world: its own mix of everything, so that rare combinations come up. Names mean nothing."""
     book = load(dice.pick(_VENUES))
     listed = ["AAA-USDT-SWAP", *[each for each in ("BBB-USDT-SWAP", "AAA-USDT-F", "AAA-USD-SWAP") if dice.chance(600)]]
+    if dice.chance(600) and MarginMode.CASH in book.rules.margin_modes:
+        listed.append(SPOT)
     fee = dice.pick(("0", "0.0005", "0.001"))
     rebate = dice.pick(("0", "0.0002", "-0.0001"))
     book = _with(book, [_instrument(name, fee, rebate) for name in listed])
@@ -79,8 +82,10 @@ def draw(dice: Dice, names: Sequence[str] = NAMES) -> World:
 
 
 def _instrument(name: str, taker: str, maker: str) -> Instrument:
-    base, quote, _ = name.split("-")
+    base, quote = name.split("-")[:2]
     inverse = quote == "USD"
+    if name == SPOT:
+        return _spot(base, quote, taker, maker)
     return Instrument(
         id=name,
         kind=Kind.FUTURE if name.endswith("-F") else Kind.PERPETUAL,
@@ -95,6 +100,21 @@ def _instrument(name: str, taker: str, maker: str) -> Instrument:
         tick_size=Decimal("0.01"),
         lot_size=Decimal(1),
         min_size=Decimal(1),
+    )
+
+
+def _spot(base: str, quote: str, taker: str, maker: str) -> Instrument:
+    return Instrument(
+        id=SPOT,
+        kind=Kind.SPOT,
+        base=base,
+        quote=quote,
+        settle=quote,
+        family=SPOT,
+        taker_fee=Decimal(taker),
+        maker_fee=Decimal(maker),
+        tick_size=Decimal("0.01"),
+        lot_size=Decimal("0.01"),
     )
 
 
