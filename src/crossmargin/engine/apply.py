@@ -133,12 +133,7 @@ def _instrument_listed(state: State, event: e.InstrumentListed) -> None:
 
 
 def _rulebook_changed(state: State, event: e.RulebookChanged) -> None:
-    state.rulebook_name = event.rulebook
-    state.rulebook = state.rulebooks[event.rulebook]
-    state.listings = {name: (state.rulebook.instrument(name), cap) for name, (_, cap) in state.listings.items()}
-    state.dirty["rulebook",] = event.rulebook
-    for account in state.owners:
-        state.touch(account)
+    state.change_rulebook(event.rulebook)
 
 
 def _mark_set(state: State, event: e.MarkSet) -> None:

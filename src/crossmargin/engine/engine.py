@@ -48,14 +48,20 @@ class Engine:
         rulebook: Rules that hold from the start.
         rulebooks: Others that `ChangeRulebook` may name.
         nominate: Who is to be looked at when a mark moves; see `crossmargin.engine.nominate`.
+        plain: Ask everything of the exact rules and everyone at every mark: slow, and the same in every event.
     """
 
     def __init__(
-        self, rulebook: Rulebook, rulebooks: Mapping[str, Rulebook] | None = None, nominate: Nominate | None = None
+        self,
+        rulebook: Rulebook,
+        rulebooks: Mapping[str, Rulebook] | None = None,
+        nominate: Nominate | None = None,
+        *,
+        plain: bool = False,
     ) -> None:
         """Start empty."""
         self.nominate = nominate or everyone
-        self.state = State(rulebook, rulebooks or {})
+        self.state = State(rulebook, rulebooks or {}, plain=plain)
         self.sequence = 0
         self._hash = StateHash()
         self._hash.update(self.state)

@@ -20,18 +20,19 @@ __all__ = ["admit_as_if_filled"]
 
 
 def admit_as_if_filled(state: State, ticket: Ticket) -> Refusal | None:
-    """Ask the venue's admission, then look at the account as the fills that the book offers now would leave it.
+    """Ask the bounds, and in doubt the venue's admission; then look at the account as the fills that the book offers now would leave it.
 
     An order that only reduces is never refused for margin, unless it would close for more than the pool is worth. One
     that opens may, as far as it is filled at once, neither leave less than nothing free nor a pool at the trigger.
     """
+    order, found = ticket.order, list(fillable(state, ticket))
+    if state.bounds.clears(state.owners[ticket.account], order, found):
+        return None
     kept = state.assessment(ticket.account)
     account = _without(kept.account, ticket.id)
-    order = ticket.order
     refusal = admit(account, order, state.marks, state.rulebook, kept if account is kept.account else None)
     if refusal is not None:
         return refusal
-    found = list(fillable(state, ticket))
     if not _opens(account, ticket):
         return _ruinous(state, account, ticket, found)
     if not found:

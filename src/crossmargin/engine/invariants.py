@@ -9,6 +9,7 @@ from decimal import Decimal
 from crossmargin.domain.account import OrderSide, PositionMode, Side
 from crossmargin.domain.arithmetic import ZERO
 from crossmargin.domain.ledger import QUANTUM
+from crossmargin.engine.owner import Load
 from crossmargin.engine.state import State
 from crossmargin.margin.assess import assess
 
@@ -55,6 +56,7 @@ def check_whole(state: State) -> None:
     _reduce_only(state)
     _attached(state)
     _cached(state)
+    _bounded(state)
 
 
 def _money(state: State) -> None:
@@ -151,3 +153,20 @@ def _cached(state: State) -> None:
         fresh = assess(state.account(account), state.marks, state.rulebook)
         if fresh.currencies != kept.currencies or fresh.positions != kept.positions:
             raise BreachError("R4", f"{account}: a kept assessment is stale")
+
+
+def _bounded(state: State) -> None:
+    """R4: what orders hold is the fold of the orders, and no bound is on the wrong side of the exact figure."""
+    for owner in state.owners.values():
+        fold = Load()
+        for ticket in owner.orders.values():
+            state.bounds.put(fold, ticket)
+        if (fold.sums, fold.orders, fold.outside) != (owner.load.sums, owner.load.orders, owner.load.outside):
+            raise BreachError("R4", f"{owner.id}: what its orders hold is stale")
+        standings = state.bounds.standings(owner)
+        if standings:
+            fresh = assess(state.account(owner.id), state.marks, state.rulebook)
+            for currency, pool in standings.items():
+                risk, spare = fresh.cross[currency].risk, fresh.sheets[currency].figure("uncommitted")
+                if pool.supports > risk.available or pool.requires < risk.required or pool.spare > spare:
+                    raise BreachError("R4", f"{owner.id} {currency}: a bound is on the wrong side")

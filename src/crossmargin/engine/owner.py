@@ -5,7 +5,25 @@ from decimal import Decimal
 from crossmargin.domain.account import MarginMode, PositionMode
 from crossmargin.domain.ledger import Held, PositionKey, Ticket
 
-__all__ = ["Owner"]
+__all__ = ["Load", "Owner"]
+
+
+class Load:
+    """What the live orders of an account hold at most, carried forward from order to order.
+
+    Attributes:
+        orders: Instrument, contracts and cost of each; None for one that bounds do not reach.
+        sums: Contracts and cost by instrument.
+        outside: How many orders bounds do not reach.
+    """
+
+    __slots__ = ("orders", "outside", "sums")
+
+    def __init__(self) -> None:
+        """Without orders."""
+        self.orders: dict[str, tuple[str, Decimal, Decimal] | None] = {}
+        self.sums: dict[str, tuple[Decimal, Decimal]] = {}
+        self.outside = 0
 
 
 class Owner:
@@ -21,11 +39,13 @@ class Owner:
         orders: Unfinished orders.
         leverage: Leverage chosen by instrument and margin mode.
         clients: Digest and engine id of each order accepted under a client id.
+        cash: Name of its cash cells.
+        load: What its live orders hold at most.
         warned: Pools that were warned and not yet lifted.
     """
 
     __slots__ = (
-        "clients", "currencies", "id", "leverage", "number", "orders", "position_mode", "positions",
+        "cash", "clients", "currencies", "id", "leverage", "load", "number", "orders", "position_mode", "positions",
         "timer", "warned",
     )  # fmt: skip
 
@@ -35,6 +55,8 @@ class Owner:
         self.number = number
         self.position_mode = PositionMode.ONE_WAY
         self.timer = 0
+        self.cash = f"cash/{name}"
+        self.load = Load()
         self.currencies: dict[str, None] = {}
         self.positions: dict[PositionKey, Held] = {}
         self.orders: dict[str, Ticket] = {}

@@ -57,7 +57,7 @@ def review(state: State, nominate: Nominate) -> Iterator[e.Event]:
                 yield from _fund(state, owner, ranking)
             else:
                 yield from _debts(state, owner)
-                if owner.positions or owner.warned:
+                if owner.warned or (owner.positions and state.bounds.safe(owner) is None):
                     yield from _look(state, owner, queue, deferred)
         for each in sorted(queue, key=lambda found: (found.ratio, found.number)):
             yield from _if_still_due(state, each, ranking)

@@ -85,9 +85,8 @@ def restored(
 
 
 def _rulebook(state: State, _key: EntityKey, name: str) -> None:
-    state.rulebook_name = name
     if name:
-        state.rulebook = state.rulebooks[name]
+        state.change_rulebook(name)
     state.dirty["rulebook",] = name
 
 

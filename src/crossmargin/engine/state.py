@@ -15,7 +15,8 @@ from crossmargin.domain.arithmetic import ZERO
 from crossmargin.domain.instrument import Instrument
 from crossmargin.domain.ledger import Held, PositionKey, Ticket, Transfer
 from crossmargin.domain.marks import Marks
-from crossmargin.engine.owner import Owner
+from crossmargin.engine.bounds import Bounds
+from crossmargin.engine.owner import Load, Owner
 from crossmargin.errors import MissingDataError
 from crossmargin.margin.assess import Assessment, assess
 from crossmargin.matching.book import Book
@@ -29,9 +30,13 @@ EntityKey = tuple[str, ...]
 class State:
     """All cells of the engine. Reading methods are free to anyone; writing ones belong to `apply`."""
 
-    def __init__(self, rulebook: Rulebook, rulebooks: Mapping[str, Rulebook]) -> None:
-        """Start an empty venue under a rulebook; `rulebooks` are those that a command may change to."""
+    def __init__(self, rulebook: Rulebook, rulebooks: Mapping[str, Rulebook], *, plain: bool = False) -> None:
+        """Start an empty venue under a rulebook; `rulebooks` are those that a command may change to.
+
+        A `plain` one has no bounds: every question is asked of the exact rules.
+        """
         self.rulebook = rulebook
+        self.plain = plain
         self.rulebooks = dict(rulebooks)
         self.rulebook_name = ""
         self.time = 0
@@ -41,6 +46,7 @@ class State:
         self.stopped: dict[str, None] = {}
         self.cells: dict[str, dict[str, Decimal]] = {}
         self.owners: dict[str, Owner] = {}
+        self.bounds = Bounds(rulebook, self.marks.mark, self.cells, plain=plain)
         self.tickets: dict[str, Ticket] = {}
         self.books: dict[str, Book] = {}
         self.waiting: dict[str, dict[str, None]] = {}
@@ -236,7 +242,10 @@ class State:
             elif ticket.state == "waiting":
                 self.waiting.setdefault(instrument, {})[ticket.id] = None
         self.tickets[ticket.id] = ticket
-        self.owners[ticket.account].orders[ticket.id] = ticket
+        owner = self.owners[ticket.account]
+        owner.orders[ticket.id] = ticket
+        if old is None or old.state == "waiting" or old.order is not ticket.order:
+            self.bounds.put(owner.load, ticket)
         self.dirty["order", ticket.id] = ticket
         self.touch(ticket.account)
 
@@ -244,10 +253,24 @@ class State:
         """Remove a finished order."""
         ticket = self.tickets.pop(order)
         self._leave(ticket)
-        del self.owners[ticket.account].orders[order]
+        owner = self.owners[ticket.account]
+        del owner.orders[order]
+        self.bounds.drop(owner.load, order)
         self._hold(ticket.order.instrument, ticket.account, -1)
         self.dirty["order", order] = None
         self.touch(ticket.account)
+
+    def change_rulebook(self, name: str) -> None:
+        """Other rules: nothing that was computed under the old ones holds."""
+        self.rulebook_name, self.rulebook = name, self.rulebooks[name]
+        self.listings = {each: (self.rulebook.instrument(each), cap) for each, (_, cap) in self.listings.items()}
+        self.bounds = Bounds(self.rulebook, self.marks.mark, self.cells, plain=self.plain)
+        for owner in self.owners.values():
+            owner.load = Load()
+            for ticket in owner.orders.values():
+                self.bounds.put(owner.load, ticket)
+            self.touch(owner.id)
+        self.dirty["rulebook",] = name
 
     def count(self, counter: str, value: int) -> None:
         """Set a counter."""

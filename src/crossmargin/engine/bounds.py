@@ -1,0 +1,272 @@
+"""Bounds: what an account surely has and at most needs, so cheap that every order and every touched account is asked.
+
+Exact decides, cheap nominates: whom the bounds clear the exact rules could neither refuse, warn nor liquidate, so they
+need not be asked. Whoever is not cleared is assessed. A bound never makes a figure that anyone sees.
+
+    supports   cash + floating PnL - what live orders hold at most
+    requires   value at mark x a rate that the tier does not exceed, closing fee included; opening orders where they count
+    spare      cash + floating PnL - value / leverage - what live orders hold at most
+
+What orders hold is carried forward from order to order; the rest is a handful of products for each position.
+"""
+
+from decimal import Decimal, Inexact
+
+from crossmargin.domain.account import MarginMode, Order, Side
+from crossmargin.domain.arithmetic import ONE, ZERO
+from crossmargin.domain.ledger import QUANTUM, Ticket
+from crossmargin.engine.owner import Load, Owner
+from crossmargin.engine.scale import NOISE, UP, Scale, covers, scale_of
+from crossmargin.rulebook.model import Rulebook
+
+__all__ = ["Bounds", "Standing"]
+
+
+class Standing:
+    """The bounds of one currency pool of an account."""
+
+    __slots__ = ("gross", "requires", "spare", "supports")
+
+    def __init__(self, cash: Decimal) -> None:
+        """Start with the cash alone."""
+        self.supports = self.spare = cash
+        self.requires = self.gross = ZERO
+
+
+Standings = dict[str, Standing]
+Fills = list[tuple[Decimal, Decimal]]
+"""Price and size of each fill."""
+
+
+class Bounds:
+    """Bounds under one rulebook, over the marks and cells of a state.
+
+    Attributes:
+        covered: Whether bounds hold under these rules at all.
+    """
+
+    __slots__ = ("_cells", "_counts_orders", "_immediate_loss", "_marks", "_rulebook", "_scales", "_warn", "covered")
+
+    def __init__(
+        self, rulebook: Rulebook, marks: dict[str, Decimal], cells: dict[str, dict[str, Decimal]], *, plain: bool
+    ) -> None:
+        """Look at a state; `plain` clears nobody, so that everyone is assessed."""
+        rules = rulebook.rules
+        self.covered = covers(rulebook) and not plain
+        self._rulebook, self._marks, self._cells = rulebook, marks, cells
+        self._scales: dict[str, Scale | None] = {}
+        self._counts_orders = rules.order_maintenance or rules.tier_includes_orders
+        self._immediate_loss = rules.admission == "hold_and_immediate_loss"
+        self._warn = max(ONE, rules.warn_at)
+
+    def scale(self, instrument: str) -> Scale | None:
+        """The scale of an instrument, None where bounds do not reach."""
+        try:
+            return self._scales[instrument]
+        except KeyError:
+            return self._scales.setdefault(instrument, scale_of(self._rulebook, self._rulebook.instrument(instrument)))
+
+    # ------------------------------------------------------------------ what orders hold
+
+    def put(self, load: Load, ticket: Ticket) -> None:
+        """Count a new or changed order."""
+        self.drop(load, ticket.id)
+        if not self.covered or ticket.state == "waiting":
+            return
+        order = ticket.order
+        held = None if order.price is None or order.margin_mode is not MarginMode.CROSS else self._held(order)
+        load.orders[ticket.id] = held
+        if held is None:
+            load.outside += 1
+        elif held is not _FREE:
+            name, contracts, cost = held
+            sums = load.sums.get(name)
+            load.sums[name] = (contracts, cost) if sums is None else (sums[0] + contracts, sums[1] + cost)
+
+    def drop(self, load: Load, order: str) -> None:
+        """Count an order no more."""
+        if order not in load.orders:
+            return
+        held = load.orders.pop(order)
+        if held is None:
+            load.outside -= 1
+        if held is None or held is _FREE:
+            return
+        name, contracts, cost = held
+        sums = load.sums[name]
+        if sums[0] == contracts:
+            del load.sums[name]
+        else:
+            load.sums[name] = (sums[0] - contracts, sums[1] - cost)
+
+    def _held(self, order: Order) -> tuple[str, Decimal, Decimal] | None:
+        """Instrument, contracts and cost of an order; nothing of one that only reduces, None outside of the bounds."""
+        scale = self.scale(order.instrument)
+        if scale is None or order.price is None:
+            return None
+        if order.reduce_only:
+            return _FREE
+        remaining = order.remaining
+        return order.instrument, remaining, scale.hold(scale.value(remaining, order.price), order.leverage)
+
+    # ------------------------------------------------------------------ standings
+
+    def standings(self, owner: Owner) -> Standings | None:
+        """The pools of an account; None where bounds do not reach."""
+        load = owner.load
+        if not self.covered or load.outside:
+            return None
+        try:
+            return self._standings(owner, None)
+        except Inexact:
+            return None
+
+    def _standings(self, owner: Owner, extra: tuple[str, Decimal, Decimal] | None) -> Standings | None:
+        """As `standings`; `extra` contracts of an instrument, and their value, are required for as well."""
+        found: Standings = {}
+        parts: dict[str, tuple[Decimal, Decimal]] = {}
+        for key, held in owner.positions.items():
+            scale = self.scale(key.instrument)
+            if scale is None or key.margin_mode is not MarginMode.CROSS:
+                return None
+            value = scale.value(held.contracts, self._marks[key.instrument])
+            entry = scale.value(held.contracts, held.entry_price)
+            gain = value - entry if (key.side is Side.LONG) is not scale.inverse else entry - value
+            if scale.at_entry:
+                value = max(value, entry)
+            pool = self._pool(found, owner, scale.settle)
+            pool.supports += gain
+            pool.spare += gain - UP.divide(value, held.leverage)
+            parts[key.instrument] = _joined(parts.get(key.instrument), held.contracts, value)
+        for name, (contracts, cost) in owner.load.sums.items():
+            scale = self._scales[name]
+            assert scale is not None
+            pool = self._pool(found, owner, scale.settle)
+            pool.supports -= cost
+            pool.spare -= cost
+            if self._counts_orders:
+                parts[name] = _joined(parts.get(name), contracts, scale.value(contracts, self._marks[name]))
+        if extra is not None:
+            name, contracts, value = extra
+            scale = self._scales[name]
+            assert scale is not None
+            self._pool(found, owner, scale.settle)
+            parts[name] = _joined(parts.get(name), contracts, value)
+        self._require(found, parts)
+        return found
+
+    def _pool(self, found: Standings, owner: Owner, currency: str) -> Standing:
+        pool = found.get(currency)
+        if pool is None:
+            cash = self._cells.get(currency, _EMPTY).get(owner.cash, ZERO)
+            pool = found[currency] = Standing(cash)
+        return pool
+
+    def _require(self, found: Standings, parts: dict[str, tuple[Decimal, Decimal]]) -> None:
+        """What each part needs at most, in the tier of its group's size."""
+        sizes: dict[str, Decimal] = {}
+        scales = self._scales
+        for name, (contracts, value) in parts.items():
+            scale = scales[name]
+            assert scale is not None
+            if len(scale.rates) > 1:
+                sizes[scale.group] = sizes.get(scale.group, ZERO) + scale.sized(contracts, value)
+        for name, (_, value) in parts.items():
+            scale = scales[name]
+            assert scale is not None
+            need = value * scale.rate(sizes.get(scale.group, ZERO))
+            pool = found[scale.settle]
+            pool.requires += need
+            pool.gross += value + self._warn * need
+
+    # ------------------------------------------------------------------ verdicts
+
+    def safe(self, owner: Owner) -> Standings | None:
+        """The standings of an account in which nothing is to be warned of, relieved or liquidated; None in doubt."""
+        found = self.standings(owner)
+        if found is None:
+            return None
+        for pool in found.values():
+            if pool.supports <= self._warn * pool.requires:
+                return None
+        return found
+
+    def clears(self, owner: Owner, order: Order, fills: Fills) -> bool:
+        """Whether a new cross order surely finds its margin, as it is and as these fills (price, size) would leave it."""
+        scale = self.scale(order.instrument) if self.covered else None
+        plain = order.margin_mode is MarginMode.CROSS and order.resting and not order.filled
+        if scale is None or not plain or owner.load.outside or order.id in owner.load.orders:
+            return False
+        try:
+            return self._fits(owner, order, scale) and self._affordable(owner, order, scale, fills)
+        except Inexact:
+            return False
+
+    def _fits(self, owner: Owner, order: Order, scale: Scale) -> bool:
+        """Size, and the cap of the order's leverage."""
+        contracts = order.contracts
+        if (scale.lot is not None and contracts % scale.lot) or (scale.least is not None and contracts < scale.least):
+            return False
+        cap = scale.table.cap_at(order.leverage)
+        if cap is None:
+            return True
+        contracts += owner.load.sums.get(order.instrument, _NOTHING)[0]
+        for key, held in owner.positions.items():
+            if key.instrument == order.instrument:
+                contracts += held.contracts
+        return scale.counts_contracts and scale.sized(contracts, ZERO) <= cap
+
+    def _affordable(self, owner: Owner, order: Order, scale: Scale, fills: Fills) -> bool:
+        """What it holds and what its fills lose against the mark is there; all pools stay above the trigger."""
+        mark, contracts = self._marks[order.instrument], order.contracts
+        price = mark if order.price is None else order.price
+        at_mark, at_price = scale.value(contracts, mark), scale.value(contracts, price)
+        opens, leverage = _opens(owner, order)
+        if opens is None:
+            return False
+        rest = contracts
+        loss = at_mark * NOISE
+        for at, size in fills:
+            value = scale.value(size, at)
+            loss += abs(value - scale.value(size, mark)) + value * scale.taker + QUANTUM
+            rest -= size
+        worst = max(at_mark, at_price) + loss
+        found = self._standings(owner, (order.instrument, contracts, worst))
+        if found is None:
+            return False
+        pool = found[scale.settle]
+        needs = ZERO if order.reduce_only else scale.hold(worst, leverage)
+        if self._immediate_loss:
+            needs += abs(at_mark - at_price)
+        if not opens:
+            loss += abs(scale.value(rest, price) - scale.value(rest, mark)) if rest else ZERO
+            return (order.reduce_only or pool.spare >= needs) and pool.supports >= loss
+        if not fills:
+            return pool.spare >= needs
+        pool.supports -= loss + (scale.hold(scale.value(rest, price), leverage) if rest else ZERO)
+        return pool.spare >= needs + loss and all(each.supports > each.requires for each in found.values())
+
+
+def _opens(owner: Owner, order: Order) -> tuple[bool | None, Decimal]:
+    """Whether an order can open, and the leverage that it opens at; None where it reduces what is not there."""
+    side, held, leverage = order.side.opens, ZERO, order.leverage
+    for key, each in owner.positions.items():
+        if key.instrument == order.instrument:
+            if key.side is side:
+                leverage = min(leverage, each.leverage)
+            else:
+                held = each.contracts
+    if order.reduce_only:
+        return (False if held else None), leverage
+    if order.position_side is not None:
+        return order.position_side is side, leverage
+    return order.contracts > held, leverage
+
+
+def _joined(part: tuple[Decimal, Decimal] | None, contracts: Decimal, value: Decimal) -> tuple[Decimal, Decimal]:
+    return (contracts, value) if part is None else (part[0] + contracts, part[1] + value)
+
+
+_EMPTY: dict[str, Decimal] = {}
+_NOTHING = (ZERO, ZERO)
+_FREE = ("", ZERO, ZERO)
