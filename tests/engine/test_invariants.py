@@ -15,7 +15,6 @@ from crossmargin.engine.invariants import BreachError, check_command
 from crossmargin.engine.scenario import play
 from crossmargin.engine.simulate.watch import _BEFORE, _after_fill, after_command
 from crossmargin.engine.state import State
-from crossmargin.rulebook import load
 
 D = Decimal
 X = "ETH-USDT-SWAP"
@@ -144,6 +143,20 @@ def stale_figures(state: State) -> None:
     del state.kept["ben"]
 
 
+def stale_holds(state: State) -> None:
+    """An order that was cancelled and still counts in what orders hold."""
+    held = state.owners["ben"].load
+    contracts, cost = held.sums[X]
+    held.sums[X] = (contracts + 1, cost)
+
+
+def bold_bound(state: State) -> None:
+    """A bound that asks for less than the tier does."""
+    scale = state.bounds.scale(X)
+    assert scale is not None
+    state.bounds.know(X, msgspec.structs.replace(scale, rates=((None, D("0.004")),)))
+
+
 @pytest.mark.parametrize(
     ("fault", "id"),
     [
@@ -157,6 +170,8 @@ def stale_figures(state: State) -> None:
         (orphaned_stop, "M11"),
         (both_sides, "M1"),
         (stale_figures, "R4"),
+        (stale_holds, "R4"),
+        (bold_bound, "R4"),
     ],
 )
 def test_a_fault_in_the_state_is_caught_from_scratch(fault: Callable[[State], None], id: str) -> None:
@@ -247,7 +262,7 @@ def test_coins_that_are_not_there_are_watched() -> None:
 
 
 def test_nobody_is_left_at_the_trigger_or_in_debt() -> None:
-    """Q2: a mark that was not reviewed. Q8: money owed without a position."""
+    """Q2: a mark that was not reviewed, at the trigger and at the warning level. Q8: money owed without a position."""
     with localcontext(EXACT):
         state = engine().state
         after_command(state)
@@ -255,7 +270,10 @@ def test_nobody_is_left_at_the_trigger_or_in_debt() -> None:
         state.touch("ann")
         with pytest.raises(BreachError, match=r"^Q2:"):
             after_command(state)
-        state = Engine(load("textbook")).state
+        state.marks.mark[X] = D(912)
+        state.touch("ann")
+        with pytest.raises(BreachError, match=r"^Q2: ann USDT cross is not warned"):
+            after_command(state)
         state = play("deposit ann 5 USDT").engine.state
         state.cells["USDT"]["cash/ann"] = D(-1)
         state.touch("ann")

@@ -1,13 +1,19 @@
-"""What the engine does not ask of the exact rules makes no difference: the same events as an engine that asks it all."""
+"""What is not asked of the exact rules makes no difference: the same events as an engine that asks everything."""
+
+from collections.abc import Collection, Iterable
+from decimal import Decimal
 
 import msgspec
 import pytest
 
-from crossmargin.domain.command import Command
+from crossmargin.domain.command import Command, SetMark
+from crossmargin.domain.event import Warned
 from crossmargin.engine.engine import Engine, Outcome
+from crossmargin.engine.scenario import play
 from crossmargin.engine.simulate.dice import Dice
 from crossmargin.engine.simulate.moves import first, move
 from crossmargin.engine.simulate.world import NAMES, draw
+from crossmargin.engine.state import State
 from crossmargin.errors import CrossMarginError
 
 
@@ -46,3 +52,33 @@ def test_same_events_as_the_plain_engine(seed: int) -> None:
 def test_same_events_as_the_plain_engine_in_longer_runs(seed: int) -> None:
     """2,000 commands of one seed, as above."""
     compare(seed, 2000)
+
+
+def test_a_mark_asks_only_those_near_an_edge() -> None:
+    """
+    Nine accounts long 1 at 1,000 with 100, 200 ... 900 USDT, one short 9 with plenty; maintenance 0.5 %, warned at 3:
+    at 910 equity is 10, 110 ... 810 and 3 x 4.55 = 13.65 is needed, so that only the first is warned, and nobody else
+    is asked about at any mark.
+    """
+    story = "deposit maker 100000 USDT\n" + "".join(
+        f"deposit a{n} {n}00 USDT\nleverage a{n} ETH-USDT-SWAP 50\ntrade a{n} +1 maker ETH-USDT-SWAP @ 1000\n"
+        for n in range(1, 10)
+    )
+    engine = play(story).engine
+    asked: list[str] = []
+    nominate = engine.nominate
+
+    def listened(state: State, instrument: str, before: Decimal | None, changed: Collection[str]) -> Iterable[str]:
+        found = list(nominate(state, instrument, before, changed))
+        asked.extend(found)
+        return found
+
+    engine.nominate = listened
+    warned = []
+    for price in (999, 1000, 998, 950, 910):
+        outcome = engine.submit(SetMark(instrument="ETH-USDT-SWAP", price=Decimal(price)))
+        warned += [event.account for event in outcome.events if isinstance(event, Warned)]
+
+    assert warned == ["a1"]
+    assert asked == ["a1"]
+    assert engine.state.watched == {"a1": None}

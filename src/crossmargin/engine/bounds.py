@@ -4,7 +4,7 @@ Exact decides, cheap nominates: whom the bounds clear the exact rules could neit
 need not be asked. Whoever is not cleared is assessed. A bound never makes a figure that anyone sees.
 
     supports   cash + floating PnL - what live orders hold at most
-    requires   value at mark x a rate that the tier does not exceed, closing fee included; opening orders where they count
+    requires   value at mark x a rate that the tier does not exceed, with closing fee and orders where they count
     spare      cash + floating PnL - value / leverage - what live orders hold at most
 
 What orders hold is carried forward from order to order; the rest is a handful of products for each position.
@@ -23,14 +23,21 @@ __all__ = ["Bounds", "Standing"]
 
 
 class Standing:
-    """The bounds of one currency pool of an account."""
+    """The bounds of one currency pool of an account.
 
-    __slots__ = ("gross", "requires", "spare", "supports")
+    Attributes:
+        supports, requires, spare: As above.
+        gross: What the distance supports - warn x requires loses at most when every price moves by 1 of itself.
+        names: Instruments whose prices move it.
+    """
+
+    __slots__ = ("gross", "names", "requires", "spare", "supports")
 
     def __init__(self, cash: Decimal) -> None:
         """Start with the cash alone."""
         self.supports = self.spare = cash
         self.requires = self.gross = ZERO
+        self.names: list[str] = []
 
 
 Standings = dict[str, Standing]
@@ -43,9 +50,10 @@ class Bounds:
 
     Attributes:
         covered: Whether bounds hold under these rules at all.
+        warn: The ratio above which nothing has to be said; at least 1.
     """
 
-    __slots__ = ("_cells", "_counts_orders", "_immediate_loss", "_marks", "_rulebook", "_scales", "_warn", "covered")
+    __slots__ = ("_cells", "_counts_orders", "_immediate_loss", "_marks", "_rulebook", "_scales", "covered", "warn")
 
     def __init__(
         self, rulebook: Rulebook, marks: dict[str, Decimal], cells: dict[str, dict[str, Decimal]], *, plain: bool
@@ -57,14 +65,19 @@ class Bounds:
         self._scales: dict[str, Scale | None] = {}
         self._counts_orders = rules.order_maintenance or rules.tier_includes_orders
         self._immediate_loss = rules.admission == "hold_and_immediate_loss"
-        self._warn = max(ONE, rules.warn_at)
+        self.warn = max(ONE, rules.warn_at)
 
     def scale(self, instrument: str) -> Scale | None:
         """The scale of an instrument, None where bounds do not reach."""
         try:
             return self._scales[instrument]
         except KeyError:
-            return self._scales.setdefault(instrument, scale_of(self._rulebook, self._rulebook.instrument(instrument)))
+            self.know(instrument, scale_of(self._rulebook, self._rulebook.instrument(instrument)))
+            return self._scales[instrument]
+
+    def know(self, instrument: str, scale: Scale | None) -> None:
+        """Use a scale for an instrument from now on."""
+        self._scales[instrument] = scale
 
     # ------------------------------------------------------------------ what orders hold
 
@@ -177,7 +190,8 @@ class Bounds:
             need = value * scale.rate(sizes.get(scale.group, ZERO))
             pool = found[scale.settle]
             pool.requires += need
-            pool.gross += value + self._warn * need
+            pool.gross += value + self.warn * need
+            pool.names.append(name)
 
     # ------------------------------------------------------------------ verdicts
 
@@ -187,12 +201,12 @@ class Bounds:
         if found is None:
             return None
         for pool in found.values():
-            if pool.supports <= self._warn * pool.requires:
+            if pool.supports <= self.warn * pool.requires:
                 return None
         return found
 
     def clears(self, owner: Owner, order: Order, fills: Fills) -> bool:
-        """Whether a new cross order surely finds its margin, as it is and as these fills (price, size) would leave it."""
+        """Whether a new cross order surely finds its margin, as it is and as these fills would leave it."""
         scale = self.scale(order.instrument) if self.covered else None
         plain = order.margin_mode is MarginMode.CROSS and order.resting and not order.filled
         if scale is None or not plain or owner.load.outside or order.id in owner.load.orders:

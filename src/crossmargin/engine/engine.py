@@ -9,6 +9,7 @@ from crossmargin.domain.arithmetic import EXACT
 from crossmargin.domain.command import Command
 from crossmargin.domain.event import Event, Refused
 from crossmargin.engine.apply import apply
+from crossmargin.engine.boxes import Boxes
 from crossmargin.engine.decide import decide
 from crossmargin.engine.guards import check_shape
 from crossmargin.engine.hashing import StateHash, whole
@@ -60,7 +61,7 @@ class Engine:
         plain: bool = False,
     ) -> None:
         """Start empty."""
-        self.nominate = nominate or everyone
+        self.nominate = nominate or (everyone if plain else Boxes())
         self.state = State(rulebook, rulebooks or {}, plain=plain)
         self.sequence = 0
         self._hash = StateHash()

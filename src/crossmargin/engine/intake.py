@@ -20,7 +20,7 @@ __all__ = ["admit_as_if_filled"]
 
 
 def admit_as_if_filled(state: State, ticket: Ticket) -> Refusal | None:
-    """Ask the bounds, and in doubt the venue's admission; then look at the account as the fills that the book offers now would leave it.
+    """Ask the bounds; in doubt the venue's admission, and the account as the fills offered now would leave it.
 
     An order that only reduces is never refused for margin, unless it would close for more than the pool is worth. One
     that opens may, as far as it is filled at once, neither leave less than nothing free nor a pool at the trigger.

@@ -108,7 +108,7 @@ def covers(rulebook: Rulebook) -> bool:
 
 
 def scale_of(rulebook: Rulebook, instrument: Instrument) -> Scale | None:
-    """The scale of a future or perpetual with known fees, tiers that rise and nothing beside a rate; None for others."""
+    """The scale of a future or perpetual with known fees and tiers that are a rate and no more; None for others."""
     if instrument.kind not in (Kind.PERPETUAL, Kind.FUTURE) or instrument.taker_fee is None:
         return None
     try:

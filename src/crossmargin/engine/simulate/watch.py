@@ -181,7 +181,7 @@ def _stops(state: State, event: e.Event) -> list[str]:
 
 
 def after_command(state: State) -> None:
-    """Q2: nobody on healthy prices is left at the trigger. Q8: an account without positions owes nothing."""
+    """Q2: nobody is left unwarned, nor on healthy prices at the trigger. Q8: who holds nothing owes nothing."""
     for owner in state.owners.values():
         if owner.internal:
             continue
@@ -190,6 +190,8 @@ def after_command(state: State) -> None:
             trusted = all(state.healthy(leg.instrument.id) for leg in pool.positions)
             if pool.status is Status.LIQUIDATION and pool.positions and trusted:
                 raise BreachError("Q2", f"{owner.id} {pool.name} is still at the trigger")
+            if owner.positions and pool.status is not Status.SAFE and pool.name not in owner.warned:
+                raise BreachError("Q2", f"{owner.id} {pool.name} is not warned")
         for currency in owner.currencies:
             if not owner.positions and state.cash(owner.id, currency) < 0:
                 raise BreachError("Q8", f"{owner.id} owes {state.cash(owner.id, currency)} {currency}")
