@@ -293,6 +293,7 @@ def test_the_command_line_reads_a_journal(drawn: Drawn, tmp_path: Path) -> None:
     assert run("show", path, "--after", "2") == ""
     assert f"{path}: 2 records, state " in run("rebuild", path)
     assert run("rerun", path).endswith("2 commands, 0 came out otherwise\n")
+    assert run("rerun", path, "--watch").endswith("2 commands, 0 came out otherwise\n")
     assert run("rerun", path, "--rulebook", "okx").endswith("2 commands, 0 came out otherwise\n")
     assert isinstance(CliRunner().invoke(app, ["journal", "verify", str(tmp_path / "none")]).exception, JournalError)
     assert isinstance(drawn, tuple)

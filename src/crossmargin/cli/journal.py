@@ -6,6 +6,7 @@ import click
 import msgspec
 
 from crossmargin.domain.event import Event
+from crossmargin.engine.nominate import Nominate
 from crossmargin.errors import UnsupportedError
 from crossmargin.rulebook import load
 from crossmargin.rulebook.model import Rulebook
@@ -73,18 +74,27 @@ def _rebuild(file: str, on: str | None) -> None:
 @_FILE
 @click.option("--rulebook", metavar="NAME", help="Other rules: what would that venue have done?")
 @_ON
-def _rerun(file: str, rulebook: str | None, on: str | None) -> int:
+@click.option("--watch", is_flag=True, help="Let the fleet's watch say whom each mark may touch (extra fleet).")
+def _rerun(file: str, rulebook: str | None, on: str | None, watch: bool) -> int:
     """Decide every command of FILE again; status 2 when anything came out otherwise.
 
     Example: crossmargin journal rerun venue.db --rulebook binance
     """
     store = SQLiteStore(file, read_only=True)
-    engine, differences = rerun(store, _rules(store, rulebook, on))
+    engine, differences = rerun(store, _rules(store, rulebook, on), nominate=_nominations() if watch else None)
     for each in differences[:_SHOWN]:
         was, now = (_kinds(side) for side in (each.recorded.events, each.events))
         click.echo(f"record {each.recorded.sequence}: was {was}; now {now}")
     click.echo(f"{file}: {engine.sequence} commands, {len(differences)} came out otherwise")
     return 2 if differences else 0
+
+
+def _nominations() -> Nominate:
+    try:
+        from crossmargin.fleet.nominations import Nominations
+    except ImportError:
+        raise UnsupportedError("--watch needs NumPy and numba: pip install 'crossmargin[fleet]'") from None
+    return Nominations()
 
 
 def _kinds(events: tuple[Event, ...]) -> str:

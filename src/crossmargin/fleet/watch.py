@@ -103,10 +103,6 @@ class Watch:
         """
         return self.play(ticks_of(self.fleet, [marks]))
 
-    def nominate(self, marks: Mapping[str, Decimal]) -> list[str]:
-        """Accounts whose status the new marks change, each once, in the order of the fleet."""
-        return list(dict.fromkeys(change.account for change in self.tick(marks)))
-
     def play(self, ticks: Ticks) -> Changes:
         """Play ticks one after the other, each decided before the next."""
         found: list[Ints] = []

@@ -99,13 +99,15 @@ def resumed(
     return engine, digest
 
 
-def rerun(store: Store, rulebook: Rulebook, rulebooks: Books | None = None) -> tuple[Engine, list[Difference]]:
+def rerun(
+    store: Store, rulebook: Rulebook, rulebooks: Books | None = None, nominate: Nominate | None = None
+) -> tuple[Engine, list[Difference]]:
     """Decide every command again, perhaps under other rules: what would that venue have done?
 
     Returns:
         The engine at the end, and every command whose events differ from the recorded ones.
     """
-    engine = Engine(rulebook, rulebooks)
+    engine = Engine(rulebook, rulebooks, nominate)
     differences = []
     for record, _ in records(store):
         outcome = engine.submit(record.command)
