@@ -22,7 +22,7 @@ VENUE_FILES = PACKAGE / "rulebook" / "venues"
 
 EXACT_LAYERS = ("domain", "rulebook", "margin", "prices", "liquidation", "matching", "engine")
 SOURCED_LAYERS = ("margin", "prices")
-TOP_LAYERS = ("cli", "server", "monitor", "backtest", "report")
+TOP_LAYERS = ("cli", "incidents", "server", "monitor", "backtest", "report")
 STOPWATCH = PACKAGE / "engine" / "simulate" / "__main__.py"  # looks at a clock to know when to stop, decides nothing
 DIVISION_HOME = PACKAGE / "domain" / "arithmetic.py"
 LINES_MAX = 500

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crossmargin.prices.health import Health, HealthRules, Quote, index_of, mark_verdict
+from crossmargin.prices.health import Health, HealthRules, Quote, Verdict, at_limit, index_of, mark_verdict
 
 D = Decimal
 RULES = HealthRules(quorum=3)
@@ -79,3 +79,16 @@ def test_a_mark_without_index_or_too_old_stays_where_it_was() -> None:
     assert mark_verdict(D(9), previous=D(8), index=None, time=0, now=0, rules=RULES).health is Health.FROZEN
     old = mark_verdict(D(9), previous=D(8), index=D(9), time=0, now=10_001, rules=RULES)
     assert (old.health, old.price) == (Health.STALE, D(8))
+
+
+@pytest.mark.parametrize(
+    ("price", "since", "health"),
+    [("0.5", 0, Health.SUSPECT), ("0.5", 1, Health.HEALTHY), ("0.6", 0, Health.HEALTHY), ("9", 0, Health.SUSPECT)],
+)
+def test_a_price_that_stands_at_a_limit_of_its_feed_is_doubted(price: str, since: int, health: Health) -> None:
+    """Floor 0.5, cap 9, longer than 60 seconds: suspect, with the price kept; what is doubted already stays so."""
+    verdict = Verdict(price=Decimal(price), health=Health.HEALTHY)
+    found = at_limit(verdict, floor=Decimal("0.5"), cap=Decimal(9), since=since, now=60_001, rules=HealthRules())
+    assert (found.price, found.health) == (Decimal(price), health)
+    frozen = Verdict(price=None, health=Health.FROZEN)
+    assert at_limit(frozen, floor=Decimal("0.5"), cap=None, since=0, now=99_999, rules=HealthRules()) is frozen

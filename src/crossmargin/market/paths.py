@@ -21,7 +21,7 @@ from crossmargin.domain.numbers import NonNegative, Positive, number
 from crossmargin.errors import InputError, MissingDataError
 from crossmargin.market.candles import Bar, Candles, Tape, tape
 
-__all__ = ["Like", "Scenario", "Waypoint", "generate", "named_scenarios", "read_scenario"]
+__all__ = ["Like", "Scenario", "Waypoint", "generate", "named_scenarios", "read_scenario", "scenario_of"]
 
 MINUTE_MS = 60_000
 _STEPS = 4  # price points a minute
@@ -120,9 +120,18 @@ def read_scenario(path: str) -> Scenario:
     Raises:
         InputError: file, key and problem.
     """
-    entry = convert(parse_toml(read_text(path), path), _Entry, path)
     name = path.replace("\\", "/").rpartition("/")[2].removesuffix(".toml")
-    return _scenario(name, entry, path, named_scenarios() if entry.of else {})
+    return scenario_of(name, parse_toml(read_text(path), path), path)
+
+
+def scenario_of(name: str, document: object, source: str) -> Scenario:
+    """A scenario from a parsed document.
+
+    Raises:
+        InputError: source, key and problem.
+    """
+    entry = convert(document, _Entry, source)
+    return _scenario(name, entry, source, named_scenarios() if entry.of else {})
 
 
 def _scenario(name: str, entry: _Entry, source: str, known: Mapping[str, Scenario]) -> Scenario:

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from crossmargin.domain.arithmetic import ONE, ZERO, exact, quotient
 
-__all__ = ["Health", "HealthRules", "Quote", "Verdict", "index_of", "mark_verdict"]
+__all__ = ["Health", "HealthRules", "Quote", "Verdict", "at_limit", "index_of", "mark_verdict"]
 
 
 class Health(StrEnum):
@@ -50,6 +50,7 @@ class HealthRules(Struct, frozen=True, kw_only=True):
         jump_max: Largest change of a mark between two updates that is believed at once, a fraction.
         distance_max: Largest distance of a mark from its index, a fraction of the index.
         confirm_after: Milliseconds for which a jump has to last before it is believed.
+        stuck_after: Milliseconds for which a price may lie at a limit of its feed before it is doubted.
     """
 
     quorum: int = 2
@@ -58,6 +59,7 @@ class HealthRules(Struct, frozen=True, kw_only=True):
     jump_max: Decimal = Decimal("0.1")
     distance_max: Decimal = Decimal("0.05")
     confirm_after: int = 5_000
+    stuck_after: int = 60_000
 
 
 class Verdict(Struct, frozen=True, kw_only=True):
@@ -140,3 +142,31 @@ def mark_verdict(
     if now - since >= rules.confirm_after:
         return Verdict(price=held, health=Health.HEALTHY, reason="a jump that lasts")
     return Verdict(price=held, health=Health.SUSPECT, reason="a jump to be confirmed", doubted_since=since)
+
+
+@exact
+def at_limit(
+    verdict: Verdict, *, floor: Decimal | None, cap: Decimal | None, since: int, now: int, rules: HealthRules
+) -> Verdict:
+    """Doubt a price that lies at a limit of its own feed: below a floor nobody would see it fall any further.
+
+    Args:
+        verdict: What was made of the price until now.
+        floor: The lowest price that the feed can say, None where it has none.
+        cap: The highest one.
+        since: Since when the price is what it is.
+        now: The present.
+        rules: When a price is doubted.
+
+    Source: ours, after a feed that stood at its floor of 0.107 while the coin traded at a cent (May 2022).
+
+    >>> stuck = Verdict(price=Decimal("0.107"), health=Health.HEALTHY)
+    >>> at_limit(stuck, floor=Decimal("0.107"), cap=None, since=0, now=60_001, rules=HealthRules()).health
+    <Health.SUSPECT: 'suspect'>
+    """
+    price = verdict.price
+    if price is None or verdict.health is not Health.HEALTHY or now - since <= rules.stuck_after:
+        return verdict
+    if (floor is not None and price <= floor) or (cap is not None and price >= cap):
+        return Verdict(price=price, health=Health.SUSPECT, reason=f"at a limit of its feed for {now - since} ms")
+    return verdict

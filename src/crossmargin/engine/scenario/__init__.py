@@ -11,7 +11,7 @@
 docs/engine.md lists the verbs. A line that fails says which line, what was expected and what was found.
 """
 
-from crossmargin.engine.scenario.play import play
+from crossmargin.engine.scenario.play import play, play_lines
 from crossmargin.engine.scenario.story import Story
 
-__all__ = ["Story", "play"]
+__all__ = ["Story", "play", "play_lines"]

@@ -4,7 +4,7 @@ from crossmargin.engine.scenario.story import Story
 from crossmargin.engine.scenario.verbs import VERBS
 from crossmargin.errors import CrossMarginError, InputError
 
-__all__ = ["play"]
+__all__ = ["play", "play_lines"]
 
 
 def play(text: str, name: str = "scenario") -> Story:
@@ -14,13 +14,22 @@ def play(text: str, name: str = "scenario") -> Story:
         InputError: a line cannot be read, or what it expects is not so; file, line and the reason.
     """
     story = Story()
+    play_lines(story, text, name)
+    if story.started is not None:
+        story.engine.check()
+    return story
+
+
+def play_lines(story: Story, text: str, name: str) -> None:
+    """Play some more lines of a story.
+
+    Raises:
+        InputError: a line cannot be read, or what it expects is not so; file, line and the reason.
+    """
     for number, line in enumerate(text.splitlines(), 1):
         words = line.partition("#")[0].split()
         if words:
             _run(story, f"{name}:{number}", line.strip(), words)
-    if story.started is not None:
-        story.engine.check()
-    return story
 
 
 def _run(story: Story, place: str, line: str, words: list[str]) -> None:
