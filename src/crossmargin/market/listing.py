@@ -1,0 +1,171 @@
+"""What a market lists: coins with their habits, instruments with their makers' terms, and the house's money."""
+
+from decimal import Decimal
+from functools import lru_cache
+from importlib import resources
+
+from msgspec import Struct
+
+from crossmargin.domain.account import MarginMode
+from crossmargin.domain.documents import convert, parse_toml
+from crossmargin.domain.instrument import Instrument, Kind
+from crossmargin.domain.numbers import Amount, Positive
+from crossmargin.engine.guards import listable
+from crossmargin.errors import MissingDataError
+from crossmargin.rulebook.load import parse
+from crossmargin.rulebook.model import Rulebook
+
+__all__ = ["Coin", "Line", "Listing", "Terms", "lines_of", "pair_of", "read_listing", "venue"]
+
+
+class Coin(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How a coin moves in a generated market.
+
+    Attributes:
+        price: What it costs at the start, in USDT.
+        volatility: Standard deviation of the log price over a year.
+        correlation: With the factor that all coins share.
+    """
+
+    price: Positive
+    volatility: Positive
+    correlation: Positive
+
+
+class Terms(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How the house trades one instrument.
+
+    Attributes:
+        touch: Distance of the first quotes from the mark, a fraction of it.
+        depth: USD that the first level offers.
+        trade_every: Mean seconds between two trades of the house's taker.
+        premium: Mean distance of the contract's price over the index, a fraction.
+    """
+
+    touch: Positive
+    depth: Positive
+    trade_every: Positive
+    premium: Amount = Amount(0)
+
+
+class Listing(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The file of a market.
+
+    Attributes:
+        coins: By name.
+        lines: Terms by instrument id, in the order in which they are listed.
+        deposits: What each house account starts with, by currency.
+        insurance: What each insurance fund starts with, by settlement currency.
+    """
+
+    coins: dict[str, Coin]
+    lines: dict[str, Terms]
+    deposits: dict[str, Positive]
+    insurance: dict[str, Positive]
+
+
+class Line(Struct, frozen=True, kw_only=True):
+    """One instrument that the market trades, with everything that its makers need to know of it.
+
+    Attributes:
+        instrument: What is traded.
+        terms: How the house trades it.
+        tick: Price step.
+        lot: Size step, in contracts.
+        least: Smallest order, in contracts.
+    """
+
+    instrument: Instrument
+    terms: Terms
+    tick: Decimal
+    lot: Decimal
+    least: Decimal
+
+    @property
+    def id(self) -> str:
+        """The instrument's id."""
+        return self.instrument.id
+
+    @property
+    def pair(self) -> str:
+        """The index that it follows."""
+        return pair_of(self.instrument)
+
+    @property
+    def maker(self) -> str:
+        """The house's account that quotes it."""
+        return f"house.mm.{self.id}"
+
+    @property
+    def funded(self) -> bool:
+        """Whether it pays funding."""
+        return self.instrument.kind == Kind.PERPETUAL
+
+    @property
+    def spot(self) -> bool:
+        """Whether coins change hands, and no position is opened."""
+        return self.instrument.kind in (Kind.SPOT, Kind.MARGIN)
+
+    @property
+    def margin_mode(self) -> MarginMode:
+        """How the house trades it."""
+        return MarginMode.CASH if self.spot else MarginMode.CROSS
+
+    def contracts(self, usd: float, price: Decimal) -> Decimal:
+        """The size that an amount of money buys, in whole lots, at least the smallest order."""
+        unit = float(self.instrument.unit)
+        worth = unit if self.instrument.inverse else unit * float(price)
+        lots = int(usd / worth / float(self.lot))
+        return max(self.lot * lots, self.least)
+
+    def usd(self, contracts: Decimal, price: Decimal) -> float:
+        """What a number of contracts is worth."""
+        unit = float(self.instrument.unit)
+        return float(contracts) * (unit if self.instrument.inverse else unit * float(price))
+
+    def on_tick(self, price: float) -> Decimal:
+        """The nearest price that an order may have."""
+        return max(round(price / float(self.tick)), 1) * self.tick
+
+
+def pair_of(instrument: Instrument) -> str:
+    """The index pair of an instrument: ``BTC-USDT``."""
+    return f"{instrument.base}-{instrument.quote}"
+
+
+def _text(name: str) -> str:
+    return (resources.files("crossmargin.market") / name).read_text("utf-8")
+
+
+@lru_cache(maxsize=1)
+def venue() -> Rulebook:
+    """The rulebook of every market: the venue's own, and what markets list beyond it."""
+    return parse(_text("venue.toml"), "venue.toml")
+
+
+@lru_cache(maxsize=1)
+def read_listing() -> Listing:
+    """The listing that ships with the package."""
+    return convert(parse_toml(_text("generated.toml"), "generated.toml"), Listing, "generated.toml")
+
+
+def lines_of(listing: Listing, rulebook: Rulebook) -> tuple[Line, ...]:
+    """The instruments of a listing that the engine can trade, with their terms."""
+    found = []
+    for name, terms in listing.lines.items():
+        instrument = _known(rulebook, name)
+        if instrument is None or instrument.tick_size is None or instrument.lot_size is None:
+            continue
+        tick, lot = Decimal(instrument.tick_size), Decimal(instrument.lot_size)
+        least = Decimal(instrument.min_size or lot)
+        found.append(Line(instrument=instrument, terms=terms, tick=tick, lot=lot, least=least))
+    return tuple(found)
+
+
+def _known(rulebook: Rulebook, name: str) -> Instrument | None:
+    """An instrument that the rulebook knows and the engine trades."""
+    try:
+        instrument = rulebook.instrument(name)
+    except MissingDataError:
+        return None
+    return None if listable(instrument) else instrument

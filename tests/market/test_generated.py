@@ -1,0 +1,360 @@
+from collections import Counter
+from decimal import Decimal
+
+import pytest
+from tests.market.venues import START, Venue, problem
+
+from crossmargin.domain import command as c
+from crossmargin.domain import event as e
+from crossmargin.domain.account import OrderSide, OrderType, Side
+from crossmargin.market.tape import IDS_A_COMMAND
+
+D = Decimal
+BTC = "BTC-USDT-SWAP"
+HOUSE_EVENTS = (e.Warned, e.LiquidationStarted, e.DeficitCovered, e.Deleveraged, e.TakenOver)
+
+
+def well_quoted(venue: Venue) -> list[str]:
+    """What is wrong with the books: a side missing, on the wrong side of the mark, off the tick, or thin."""
+    wrong = []
+    for name, line in venue.market.lines.items():
+        (bid, ask), mark = venue.touch(name), venue.mark(name)
+        if not bid < mark < ask:
+            wrong.append(f"{name}: {bid} {mark} {ask}")
+        if bid % line.tick or ask % line.tick or mark % line.tick:
+            wrong.append(f"{name}: {bid} {ask} {mark} off the tick {line.tick}")
+        wrong += [
+            f"{name}: {side} offers {venue.depth(name, side, '0.005')}"
+            for side in OrderSide
+            if venue.depth(name, side, "0.005") < 100_000
+        ]
+    return wrong
+
+
+def test_a_new_market_is_open_for_trade() -> None:
+    """After the opening every instrument has index, mark, last price, a book, a trade, and nothing was refused."""
+    venue = Venue("generated:7")
+    state = venue.engine.state
+    assert well_quoted(venue) == []
+    assert not venue.refused
+    for name, line in venue.market.lines.items():
+        assert line.pair in state.marks.index
+        assert name in state.marks.last
+        assert venue.market.tape.trades(name)
+    assert state.marks.mark[BTC] == pytest.approx(D(90_000), rel=D("0.001"))
+
+
+def test_the_same_seed_gives_the_same_commands() -> None:
+    """And another seed gives others."""
+    one, same, other = (Venue(text) for text in ("generated:5", "generated:5", "generated:6"))
+    for venue in (one, same, other):
+        venue.run(60)
+    assert one.sent == same.sent
+    assert one.engine.digest() == same.engine.digest()
+    assert one.sent != other.sent
+
+
+def test_every_instrument_has_bids_below_and_asks_above_its_mark_with_depth() -> None:
+    """At every second of three minutes, on the tick, with 100,000 USD within half a percent; nothing is refused."""
+    venue = Venue("generated:11")
+    for _ in range(180):
+        venue.step()
+        assert well_quoted(venue) == []
+    assert not venue.refused
+    venue.engine.check()
+
+
+def test_a_market_sends_no_more_than_it_must() -> None:
+    """At most 40 commands a second, on average over five minutes; a crash may take twice that in one step."""
+    venue = Venue("generated:2,crash-2025-10-10@60sx10")
+    before, most = len(venue.sent), 0
+    for _ in range(300):
+        most = max(most, len(venue.step()))
+    assert (len(venue.sent) - before) / 300 <= 40
+    assert most <= 80
+
+
+def test_every_instrument_trades_within_ten_seconds() -> None:
+    """And BTC, on average, every two."""
+    venue = Venue("generated:3")
+    last = dict.fromkeys(venue.market.instruments, venue.now)
+    counts: Counter[str] = Counter()
+    for _ in range(120):
+        seen = len(venue.events)
+        venue.step()
+        for event in venue.events[seen:]:
+            if isinstance(event, e.Filled):
+                last[event.instrument] = venue.now
+                counts[event.instrument] += 1
+        assert max(venue.now - time for time in last.values()) <= 10_000
+    assert counts[BTC] >= 40
+
+
+def test_an_order_of_a_retail_trader_is_filled_near_the_mark() -> None:
+    """A market order of 100,000 USDT pays no more than 0.2 % above the mark."""
+    venue = Venue("generated:4")
+    venue.run(5)
+    ann = "ann"
+    venue.submit([c.Deposit(account=ann, currency="USDT", amount=D(200_000))])
+    contracts = (D(100_000) / venue.mark(BTC) / D("0.01")).quantize(D(1))
+    order = c.PlaceOrder(account=ann, instrument=BTC, side=OrderSide.BUY, contracts=contracts, type=OrderType.MARKET)
+    fills = [each for each in venue.submit([order]) if isinstance(each, e.Filled)]
+    assert sum(each.contracts for each in fills) == contracts
+    assert max(each.price for each in fills) <= venue.mark(BTC) * D("1.002")
+
+
+def test_a_crash_thins_the_book_and_it_recovers() -> None:
+    """On the way down a side offers less than half of what it did, further away; minutes later it is back.
+
+    The path falls from minute 0 to 30.5; thirty times faster it is at its low 61 s after its start.
+    """
+    venue = Venue("generated:7,crash-2025-10-10@10sx30")
+    venue.run(5)
+    calm, price = venue.depth("SOL-USDT-SWAP", OrderSide.BUY, "0.005"), venue.mark("SOL-USDT-SWAP")
+    thinnest = calm
+    for _ in range(66):
+        venue.step()
+        assert all(
+            bid < venue.mark(name) < ask for name in venue.market.instruments for bid, ask in [venue.touch(name)]
+        )
+        thinnest = min(thinnest, venue.depth("SOL-USDT-SWAP", OrderSide.BUY, "0.005"))
+    assert thinnest < calm / 2
+    assert venue.mark("SOL-USDT-SWAP") < price * D("0.7")  # 130 of 210, then the walk's own
+    venue.run(350)  # the last level, of minute 190, is reached 380 s after the start
+    assert venue.depth("SOL-USDT-SWAP", OrderSide.BUY, "0.005") > calm * D("0.7")
+    assert not [each for each in venue.events if isinstance(each, HOUSE_EVENTS)]
+    venue.engine.check()
+
+
+@pytest.mark.slow
+def test_an_hour_passes_without_a_fault() -> None:
+    """3,600 steps: books two-sided with depth, makers solvent, invariants whole, at most 40 commands a second."""
+    venue = Venue("generated:12")
+    before = len(venue.sent)
+    for second in range(3_600):
+        venue.step()
+        assert well_quoted(venue) == []
+        if second % 600 == 0:
+            venue.engine.check()
+    venue.engine.check()
+    assert not venue.refused
+    assert (len(venue.sent) - before) / 3_600 <= 40
+    assert not [each for each in venue.events if isinstance(each, HOUSE_EVENTS)]
+    for name, maker in venue.market.lines.items():
+        ratios = [pool.ratio for pool in venue.engine.state.assessment(maker.maker).cross.values()]
+        assert min((each for each in ratios if each is not None), default=D(99)) > 20, name
+
+
+# ---------------------------------------------------------------- moved by hand
+
+
+def test_move_sets_index_mark_and_last_at_once() -> None:
+    """All three are the price asked for; the coin's other contracts follow; makers quote around it."""
+    venue = Venue("generated:8")
+    venue.run(5)
+    eth = venue.mark("ETH-USDT-SWAP")
+    venue.move(BTC, D("81000.5"))
+    marks = venue.engine.state.marks
+    assert (marks.index["BTC-USDT"], marks.mark[BTC], marks.last[BTC]) == (D("81000.5"),) * 3
+    assert marks.mark["BTC-USD-SWAP"] == pytest.approx(D(81_000), rel=D("0.005"))
+    assert venue.mark("ETH-USDT-SWAP") == eth
+    assert well_quoted(venue) == []
+    assert venue.market.tape.ticker(BTC).last == D("81000.5")
+    venue.run(20)
+    assert venue.mark(BTC) == pytest.approx(D(81_000), rel=D("0.005"))
+    assert not venue.refused
+    venue.engine.check()
+
+
+def test_a_stop_that_a_move_fires_is_filled_in_the_book() -> None:
+    """A long of 1 BTC with a stop at 85,000: a move to 80,000 closes it above 80,000 less 1 %, in one go."""
+    venue = Venue("generated:9")
+    ann = "ann"
+    buy = c.PlaceOrder(account=ann, instrument=BTC, side=OrderSide.BUY, contracts=D(100), type=OrderType.MARKET)
+    stop = c.PlaceOrder(
+        account=ann, instrument=BTC, side=OrderSide.SELL, contracts=D(100), type=OrderType.STOP_LOSS,
+        trigger_price=D(85_000), reduce_only=True,
+    )  # fmt: skip
+    venue.submit([c.Deposit(account=ann, currency="USDT", amount=D(200_000)), buy, stop])
+    venue.move(BTC, D(80_000))
+    assert not venue.engine.state.owners[ann].held()
+    sold = [each for each in venue.events if isinstance(each, e.Filled) and each.taker_account == ann][-1]
+    assert D(79_200) <= sold.price <= D(85_000)
+
+
+def test_a_move_that_ruins_a_position_liquidates_it_into_the_book() -> None:
+    """20x long: a move of 10 % against it starts a liquidation that meets the makers' bids."""
+    venue = Venue("generated:10")
+    ann = "ann"
+    venue.submit(
+        [
+            c.Deposit(account=ann, currency="USDT", amount=D(10_000)),
+            c.SetLeverage(account=ann, instrument=BTC, leverage=D(20)),
+            c.PlaceOrder(account=ann, instrument=BTC, side=OrderSide.BUY, contracts=D(180), type=OrderType.MARKET),
+        ]
+    )
+    venue.move(BTC, D(81_000))
+    kinds = {type(each) for each in venue.events}
+    assert {e.LiquidationStarted, e.LiquidationFill} <= kinds
+    assert e.DeficitCovered not in kinds
+    assert not venue.engine.state.owners[ann].held()
+    venue.engine.check()
+
+
+@pytest.mark.parametrize(
+    ("instrument", "price", "said"),
+    [
+        ("XRP-USDT-SWAP", "1", "'XRP-USDT-SWAP' is not listed"),
+        (BTC, "0", "0 is no price of BTC-USDT-SWAP"),
+        (BTC, "-5", "-5 is no price"),
+        (BTC, "80000.05", "80000.05 is no price of BTC-USDT-SWAP: a multiple of 0.1"),
+        (BTC, "NaN", "NaN is no price"),
+    ],
+)
+def test_a_move_to_nowhere_is_one_clear_line(instrument: str, price: str, said: str) -> None:
+    """And changes nothing."""
+    venue = Venue("generated:8")
+    before = venue.engine.digest()
+    with pytest.raises(Exception, match=said):
+        venue.move(instrument, D(price))
+    assert venue.engine.digest() == before
+
+
+# ---------------------------------------------------------------- funding
+
+
+def test_funding_is_settled_once_a_period() -> None:
+    """Opened an hour after a settlement: at the next eight-hour mark each perpetual settles once, at the rate shown."""
+    venue = Venue("generated:7", START + 7 * 3_600_000 - 20_000)
+    venue.run(5)
+    shown = {name: venue.market.tape.funding(name) for name in venue.market.instruments}
+    venue.run(60)
+    settled = [each for each in venue.events if isinstance(each, e.FundingSettled)]
+    perpetuals = [name for name, line in venue.market.lines.items() if line.funded]
+    assert Counter(each.instrument for each in settled) == Counter(perpetuals)
+    for event in settled:
+        rate = shown[event.instrument]
+        assert rate is not None
+        assert event.rate == pytest.approx(rate.rate, abs=D("0.0002"))
+        assert event.period * 28_800_000 == rate.time
+        newest = venue.market.tape.funding_history(event.instrument, 2)
+        assert (newest[0].time, newest[0].rate) == (rate.time, event.rate)
+        assert newest[1].time == rate.time - 28_800_000
+    assert not venue.refused
+
+
+# ---------------------------------------------------------------- the tape
+
+
+def test_a_new_market_has_a_past() -> None:
+    """300 minute bars at once, each inside its low and high, on the minute without gaps, leading to the first price."""
+    venue = Venue("generated:7")
+    for name in venue.market.instruments:
+        bars = venue.market.tape.candles(name, limit=300)
+        assert len(bars) == 300
+        assert [bar.time for bar in bars] == [bars[0].time - 60_000 * n for n in range(300)]
+        assert all(bar.low <= min(bar.open, bar.close) <= max(bar.open, bar.close) <= bar.high for bar in bars)
+        assert not bars[0].closed
+        assert all(bar.closed and bar.contracts > 0 for bar in bars[1:])
+        assert bars[1].close == pytest.approx(venue.mark(name), rel=D("0.005"))
+        assert len(venue.market.tape.candles(name, "1H", limit=300)) == 300
+        assert len(venue.market.tape.candles(name, limit=300, of="mark")) == 300
+    assert len(venue.market.tape.candles("BTC-USDT", limit=300, of="index")) == 300
+    assert len(venue.market.tape.funding_history(BTC, 10)) == 10
+
+
+def test_a_ticker_adds_up_what_was_traded() -> None:
+    """The volume of 24 hours grows by exactly the contracts of a trade, and last is its price."""
+    venue = Venue("generated:7")
+    before = venue.market.tape.ticker(BTC)
+    ann = c.Deposit(account="ann", currency="USDT", amount=D(100_000))
+    order = c.PlaceOrder(account="ann", instrument=BTC, side=OrderSide.SELL, contracts=D(7), type=OrderType.MARKET)
+    fills = [each for each in venue.submit([ann, order]) if isinstance(each, e.Filled)]
+    after = venue.market.tape.ticker(BTC)
+    assert after.contracts - before.contracts == 7
+    assert after.base - before.base == D("0.07")
+    assert after.last == fills[-1].price
+    newest = venue.market.tape.trades(BTC, 1)[0]
+    assert (newest.buys, newest.price) == (False, fills[-1].price)
+    assert newest.id // IDS_A_COMMAND == venue.engine.sequence
+
+
+def test_candles_page_by_time() -> None:
+    """`after` asks for older bars and `before` for newer ones; neither includes the bar named."""
+    tape = Venue("generated:7").market.tape
+    ten = tape.candles(BTC, limit=10)
+    assert tape.candles(BTC, limit=3, after=ten[4].time) == ten[5:8]
+    assert tape.candles(BTC, limit=9, before=ten[4].time) == ten[:4]
+
+
+def test_the_tape_is_bounded() -> None:
+    """Ten thousand trades leave 500, and bars of 1,500 minutes."""
+    venue = Venue("generated:7")
+    tape = venue.market.tape
+    for number in range(10_000):
+        tape.on_trade(BTC, D(90_000), D(1), True, venue.now + number * 60_000, number)
+    assert len(tape.trades(BTC, 100_000)) == 500
+    assert len(tape.candles(BTC, limit=100_000)) == 1_500
+
+
+# ---------------------------------------------------------------- going on
+
+
+def test_a_market_goes_on_from_a_venue_that_was_open() -> None:
+    """A new market over the same engine opens nothing twice, keeps the prices and the house's accounts, and quotes."""
+    venue = Venue("generated:7")
+    venue.run(30)
+    venue.move(BTC, D(85_000))
+    owners = len(venue.engine.state.owners)
+    again = Venue("generated:7", venue.now + 60_000, venue.engine)
+    assert not [each for each in again.sent if isinstance(each, c.Deposit | c.ListInstrument | c.FundInsurance)]
+    assert again.mark(BTC) == pytest.approx(D(85_000), rel=D("0.002"))
+    assert len(again.engine.state.owners) == owners
+    again.run(20)
+    assert well_quoted(again) == []
+    assert not again.refused
+    again.engine.check()
+
+
+# ---------------------------------------------------------------- the text
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "is not known: write generated"),
+        ("genrated", "'genrated' is not known"),
+        ("generated:a b", "'a b' is no seed"),
+        ("generated:7,", "'' is no event: write NAME@AFTER"),
+        ("generated:7,crash@60s", "'crash' is not known: choose one of crash-2020-03-12"),
+        ("generated:7,crash-2025-10-10@60", "is no event"),
+        ("generated:7,crash-2025-10-10@60sx0", "a speed is 1 or more"),
+    ],
+)
+def test_a_text_that_names_no_market_is_one_clear_line(text: str, said: str) -> None:
+    """It says what would be right."""
+    assert said in problem(text)
+    assert "\n" not in problem(text)
+
+
+def test_short_forms() -> None:
+    """A seed and events may be left out, together or alone."""
+    assert problem("generated") == problem("generated:7") == problem("generated,crash-2021-05-19@5m") == ""
+
+
+def test_the_house_never_holds_more_than_it_may() -> None:
+    """Against a buyer who never stops, the maker's short stays within its bound and some lots."""
+    venue = Venue("generated:13")
+    ann = "ann"
+    venue.submit([c.Deposit(account=ann, currency="USDT", amount=D(900_000_000))])
+    for _ in range(60):
+        venue.submit(
+            [c.PlaceOrder(account=ann, instrument=BTC, side=OrderSide.BUY, contracts=D(400), type=OrderType.MARKET)]
+        )
+        venue.step()
+    line = venue.market.lines[BTC]
+    held = venue.engine.state.owners[line.maker].held()
+    assert [each.key.side for each in held] == [Side.SHORT]
+    assert line.usd(held[0].contracts, venue.mark(BTC)) <= 120 * float(line.terms.depth) * 1.01
+    bid, ask = venue.touch(BTC)
+    assert bid < venue.mark(BTC) < ask
