@@ -323,7 +323,7 @@ def test_a_market_goes_on_from_a_venue_that_was_open() -> None:
     ("text", "said"),
     [
         ("", "is not known: write generated"),
-        ("genrated", "'genrated' is not known"),
+        ("random", "'random' is not known"),
         ("generated:a b", "'a b' is no seed"),
         ("generated:7,", "'' is no event: write NAME@AFTER"),
         ("generated:7,crash@60s", "'crash' is not known: choose one of crash-2020-03-12"),

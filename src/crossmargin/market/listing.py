@@ -6,16 +6,22 @@ from importlib import resources
 
 from msgspec import Struct
 
-from crossmargin.domain.account import MarginMode
+from crossmargin.domain.account import MarginMode, Side
+from crossmargin.domain.arithmetic import ZERO
 from crossmargin.domain.documents import convert, parse_toml
 from crossmargin.domain.instrument import Instrument, Kind
+from crossmargin.domain.ledger import PositionKey
 from crossmargin.domain.numbers import Amount, Positive
 from crossmargin.engine.guards import listable
+from crossmargin.engine.state import State
 from crossmargin.errors import MissingDataError
 from crossmargin.rulebook.load import parse
 from crossmargin.rulebook.model import Rulebook
 
 __all__ = ["Coin", "Line", "Listing", "Terms", "lines_of", "pair_of", "read_listing", "venue"]
+
+
+SPOT = (Kind.SPOT, Kind.MARGIN)
 
 
 class Coin(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -73,6 +79,7 @@ class Line(Struct, frozen=True, kw_only=True):
         tick: Price step.
         lot: Size step, in contracts.
         least: Smallest order, in contracts.
+        coins: Of spot: what a house account holds of the base when it is square.
     """
 
     instrument: Instrument
@@ -80,6 +87,7 @@ class Line(Struct, frozen=True, kw_only=True):
     tick: Decimal
     lot: Decimal
     least: Decimal
+    coins: Decimal = ZERO
 
     @property
     def id(self) -> str:
@@ -104,7 +112,7 @@ class Line(Struct, frozen=True, kw_only=True):
     @property
     def spot(self) -> bool:
         """Whether coins change hands, and no position is opened."""
-        return self.instrument.kind in (Kind.SPOT, Kind.MARGIN)
+        return self.instrument.kind in SPOT
 
     @property
     def margin_mode(self) -> MarginMode:
@@ -122,6 +130,16 @@ class Line(Struct, frozen=True, kw_only=True):
         """What a number of contracts is worth."""
         unit = float(self.instrument.unit)
         return float(contracts) * (unit if self.instrument.inverse else unit * float(price))
+
+    def held(self, view: State, account: str) -> Decimal:
+        """What an account holds, in contracts, below zero where it is short; of spot, more or less than when square."""
+        if self.spot:
+            return view.cash(account, self.instrument.base) - self.coins
+        found = ZERO
+        for side in Side:
+            each = view.held(PositionKey(account, self.id, side, MarginMode.CROSS))
+            found += side.sign * each.contracts if each is not None else ZERO
+        return found
 
     def on_tick(self, price: float) -> Decimal:
         """The nearest price that an order may have."""
@@ -158,7 +176,8 @@ def lines_of(listing: Listing, rulebook: Rulebook) -> tuple[Line, ...]:
             continue
         tick, lot = Decimal(instrument.tick_size), Decimal(instrument.lot_size)
         least = Decimal(instrument.min_size or lot)
-        found.append(Line(instrument=instrument, terms=terms, tick=tick, lot=lot, least=least))
+        coins = Decimal(listing.deposits[instrument.base]) if instrument.kind in SPOT else ZERO
+        found.append(Line(instrument=instrument, terms=terms, tick=tick, lot=lot, least=least, coins=coins))
     return tuple(found)
 
 
@@ -168,4 +187,4 @@ def _known(rulebook: Rulebook, name: str) -> Instrument | None:
         instrument = rulebook.instrument(name)
     except MissingDataError:
         return None
-    return None if listable(instrument) else instrument
+    return None if listable(rulebook, instrument) else instrument

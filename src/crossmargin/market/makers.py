@@ -10,9 +10,8 @@ from decimal import Decimal
 from math import exp, log, sqrt
 
 from crossmargin.domain import command as c
-from crossmargin.domain.account import MarginMode, OrderSide, Side
-from crossmargin.domain.arithmetic import ZERO
-from crossmargin.domain.ledger import PositionKey, Ticket
+from crossmargin.domain.account import OrderSide
+from crossmargin.domain.ledger import Ticket
 from crossmargin.engine.state import State
 from crossmargin.market.listing import Line
 
@@ -182,10 +181,7 @@ class Maker:
     def inventory(self, view: State, mark: Decimal) -> float:
         """What the maker holds, as a share of what it may hold; from -1 to 1."""
         full = float(self.line.terms.depth) * INVENTORY_LEVELS
-        held = ZERO
-        for side in Side:
-            found = view.held(PositionKey(self.line.maker, self.line.id, side, MarginMode.CROSS))
-            held += side.sign * found.contracts if found is not None else ZERO
+        held = self.line.held(view, self.line.maker)
         return min(1.0, max(-1.0, self.line.usd(held, mark) / full))
 
     # ------------------------------------------------------------------ commands

@@ -4,9 +4,7 @@ from decimal import Decimal
 from random import Random
 
 from crossmargin.domain import command as c
-from crossmargin.domain.account import MarginMode, OrderSide, Side, TimeInForce
-from crossmargin.domain.arithmetic import ZERO
-from crossmargin.domain.ledger import PositionKey
+from crossmargin.domain.account import OrderSide, TimeInForce
 from crossmargin.engine.state import State
 from crossmargin.market.listing import Line
 
@@ -57,9 +55,6 @@ class Taker:
         ]
 
     def _inventory(self, view: State, mark: Decimal) -> float:
-        held = ZERO
-        for side in Side:
-            found = view.held(PositionKey(TAKER, self.line.id, side, MarginMode.CROSS))
-            held += side.sign * found.contracts if found is not None else ZERO
+        held = self.line.held(view, TAKER)
         share = self.line.usd(held, mark) / (float(self.line.terms.depth) * FULL)
         return min(1.0, max(-1.0, share))
