@@ -234,11 +234,12 @@ class ChangeRulebook(_Command, frozen=True, kw_only=True, tag="change_rulebook")
 
 
 class SetMark(_Command, frozen=True, kw_only=True, tag="set_mark"):
-    """The mark price of an instrument, and the last price where it is known."""
+    """The mark price of an instrument, the last price where it is known, and an option's forward price."""
 
     instrument: str
     price: Decimal
     last: Decimal | None = None
+    forward: Decimal | None = None
 
 
 class SetIndex(_Command, frozen=True, kw_only=True, tag="set_index"):
@@ -264,7 +265,10 @@ class SettleFunding(_Command, frozen=True, kw_only=True, tag="settle_funding"):
 
 
 class SettleExpiry(_Command, frozen=True, kw_only=True, tag="settle_expiry"):
-    """An expiry future ends: orders are cancelled, positions are settled at the price, trading stops."""
+    """A future or an option ends: orders are cancelled, positions are settled, trading stops.
+
+    The price is that of the underlying: a future is settled at it, an option pays what exercising it is worth.
+    """
 
     instrument: str
     price: Decimal

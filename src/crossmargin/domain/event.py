@@ -196,11 +196,12 @@ class RulebookChanged(_Event, frozen=True, kw_only=True, tag="rulebook_changed")
 
 
 class MarkSet(_Event, frozen=True, kw_only=True, tag="mark_set"):
-    """A new mark price, perhaps with a last price."""
+    """A new mark price, perhaps with a last price, for an option with the forward price of its underlying."""
 
     instrument: str
     price: Decimal
     last: Decimal | None = None
+    forward: Decimal | None = None
 
 
 class IndexSet(_Event, frozen=True, kw_only=True, tag="index_set"):
@@ -227,7 +228,7 @@ class FundingSettled(_Event, frozen=True, kw_only=True, tag="funding_settled"):
 
 
 class ExpirySettled(_Event, frozen=True, kw_only=True, tag="expiry_settled"):
-    """All positions of an expired future were settled at a price."""
+    """All positions of an expired future, or of an option that was exercised or lapsed, were settled at a price."""
 
     instrument: str
     price: Decimal

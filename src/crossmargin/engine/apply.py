@@ -141,6 +141,8 @@ def _mark_set(state: State, event: e.MarkSet) -> None:
     _set_price(state, "mark", event.instrument, event.price)
     if event.last is not None:
         _set_price(state, "last", event.instrument, event.last)
+    if event.forward is not None:
+        _set_price(state, "forward", event.instrument, event.forward)
     state.revalue(event.instrument)
 
 

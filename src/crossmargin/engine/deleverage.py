@@ -17,14 +17,13 @@ from crossmargin.domain.instrument import Instrument
 from crossmargin.domain.ledger import QUANTUM, Held, PositionKey
 from crossmargin.engine.execute import cover, shrink
 from crossmargin.engine.money import opened
-from crossmargin.engine.settle import Terms, close, moved, receives, trade
+from crossmargin.engine.settle import Terms, close, moved, receives, trade, worth_at
 from crossmargin.engine.state import State
 from crossmargin.liquidation.bankruptcy import closing_value
 from crossmargin.liquidation.ranking import score
 from crossmargin.margin.assess import assess
 from crossmargin.margin.fills import Execution, fill
 from crossmargin.margin.pool import Status
-from crossmargin.margin.valuation import value_at
 
 __all__ = ["Ranking", "Share", "fund_equity", "hand_over"]
 
@@ -109,7 +108,7 @@ def fund_equity(state: State, fund: str, currency: str) -> Decimal:
     for key, held in owner.positions.items() if owner is not None else ():
         instrument = state.instrument(key.instrument)
         if instrument.settle == currency:
-            value = value_at(instrument, held.contracts, state.marks.mark_of(instrument.id))
+            value = worth_at(instrument, held.contracts, state.marks.mark_of(instrument.id))
             total += state.cell(f"position/{key.cell}", currency)
             total += value if receives(instrument, key.side) else -value
     return total
@@ -137,7 +136,7 @@ def _other(side: Side) -> Side:
 def _value(state: State, key: PositionKey, contracts: Decimal, share: Share) -> Decimal:
     """Bankruptcy value of a part, at least one quantum."""
     instrument = state.instrument(key.instrument)
-    at_mark = value_at(instrument, contracts, state.marks.mark_of(instrument.id))
+    at_mark = worth_at(instrument, contracts, state.marks.mark_of(instrument.id))
     value = closing_value(
         at_mark,
         share.amount,
@@ -227,7 +226,7 @@ def _deleverage(
 
 def _haircut(state: State, victim: Held, instrument: Instrument, size: Decimal, value: Decimal) -> Decimal:
     """What a victim gets less than at mark; negative where it gets more."""
-    at_mark = value_at(instrument, size, state.marks.mark_of(instrument.id))
+    at_mark = worth_at(instrument, size, state.marks.mark_of(instrument.id))
     return at_mark - value if receives(instrument, victim.key.side) else value - at_mark
 
 

@@ -47,7 +47,7 @@ def next_maker(state: State, order: Order, account: str) -> Generator[e.Event, N
         mark = state.marks.mark_of(order.instrument)
         if maker.account == account:
             yield e.OrderCancelled(order=maker.id, account=maker.account, why="self_trade")
-        elif state.rulebook.liquidation.outside_band(maker.order.price, mark):
+        elif state.outside_band(order.instrument, maker.order.price):
             if _better_than_mark(order.side, maker.order.price, mark):
                 yield e.OrderCancelled(order=maker.id, account=maker.account, why="price_outside_band")
             else:
@@ -166,7 +166,7 @@ def fillable(state: State, ticket: Ticket) -> Iterator[tuple[Decimal, Decimal]]:
         assert price is not None
         if maker.account == ticket.account:
             continue
-        if state.rulebook.liquidation.outside_band(price, mark):
+        if state.outside_band(order.instrument, price):
             if _better_than_mark(order.side, price, mark):
                 continue
             return

@@ -33,7 +33,17 @@ __all__ = [
 _NAME = re.compile(r"[A-Za-z0-9_.\-]{1,64}")
 _WHOLE_DIGITS_MAX = 18
 _PLACES_MAX = 12
-_SIZES = ("amount", "contracts", "price", "leverage", "trigger_price", "last", "open_interest_max", "quote_size")
+_SIZES = (
+    "amount",
+    "contracts",
+    "price",
+    "leverage",
+    "trigger_price",
+    "last",
+    "open_interest_max",
+    "quote_size",
+    "forward",
+)
 _NAMES = ("account", "to", "client_id", "reference")
 _CARRIERS = (OrderType.LIMIT, OrderType.MARKET, OrderType.POST_ONLY, OrderType.TRIGGER)
 _LEVERED = (Kind.PERPETUAL, Kind.FUTURE)
@@ -112,7 +122,7 @@ def tradable(state: State, instrument: str) -> Refusal | None:
 def listable(rulebook: Rulebook, instrument: Instrument) -> str:
     """Why an instrument cannot be traded here; empty when it can."""
     if instrument.kind == Kind.OPTION:
-        return "options are not traded here"
+        return _listable_option(rulebook, instrument)
     if instrument.kind in _COINS and MarginMode.CASH not in rulebook.rules.margin_modes:
         return "spot is not traded here"
     if instrument.kind in _COINS and instrument.unit != 1:
@@ -120,6 +130,19 @@ def listable(rulebook: Rulebook, instrument: Instrument) -> str:
     if instrument.taker_fee is None or instrument.maker_fee is None:
         return "its fees are not known"
     return ""
+
+
+def _listable_option(rulebook: Rulebook, instrument: Instrument) -> str:
+    """Options settle in coin, under rules that say what a short one needs and that let no open gains pay premiums."""
+    rates, rules = rulebook.rules.option, rulebook.rules
+    checks = {
+        "its strike or type is not known": instrument.strike is None or instrument.option_type is None,
+        "options that settle in their coin are traded here": instrument.settle != instrument.base or instrument.inverse,
+        "these rules have no margin for it": rates is None or instrument.base not in rates.maintenance,
+        "open gains would pay for it": rules.available_balance != "without_gains",
+        "its fees are not known": instrument.taker_fee is None or instrument.maker_fee is None,
+    }
+    return next((why for why, wrong in checks.items() if wrong), "")
 
 
 def levered(state: State, instrument: Instrument) -> Refusal | None:
@@ -130,8 +153,9 @@ def levered(state: State, instrument: Instrument) -> Refusal | None:
 
 
 def wrong_mode(state: State, instrument: Instrument, order: Order) -> Refusal | None:
-    """Coins are exchanged in cash, contracts are not."""
-    if (instrument.kind in _COINS) is (order.margin_mode == MarginMode.CASH):
+    """Coins are exchanged in cash, contracts are not; options stand in the cross pool."""
+    isolated_option = instrument.kind == Kind.OPTION and order.margin_mode == MarginMode.ISOLATED
+    if not isolated_option and (instrument.kind in _COINS) is (order.margin_mode == MarginMode.CASH):
         return None
     note = f"{order.margin_mode.value}: {instrument.kind.value} is not traded so"
     return refuse(state.rulebook, RejectReason.MODE_NOT_OFFERED, note=note)
@@ -186,7 +210,7 @@ def price_problem(state: State, instrument: Instrument, price: Decimal | None, *
     if tick is not None and price % tick:
         return refuse(state.rulebook, RejectReason.PRICE_OFF_TICK, needs=tick, has=price, unit=instrument.quote)
     mark = state.marks.mark_of(instrument.id)
-    if not waits and state.rulebook.liquidation.outside_band(price, mark):
+    if not waits and state.outside_band(instrument.id, price):
         return refuse(
             state.rulebook,
             RejectReason.PRICE_OUTSIDE_BAND,

@@ -6,10 +6,11 @@ import msgspec
 
 from crossmargin.domain.account import Account, MarginMode, OrderSide, Side
 from crossmargin.domain.arithmetic import ZERO, quotient
+from crossmargin.domain.instrument import Kind
 from crossmargin.domain.ledger import Ticket
 from crossmargin.domain.refusal import Refusal, RejectReason
 from crossmargin.engine.execute import fillable
-from crossmargin.engine.settle import fee_of, value_of
+from crossmargin.engine.settle import charged, fee_of, value_of
 from crossmargin.engine.state import State
 from crossmargin.margin.admission import admit, refuse
 from crossmargin.margin.assess import Assessment, assess
@@ -100,7 +101,8 @@ def _as_if(state: State, account: Account, ticket: Ticket, found: list[tuple[Dec
         price = quotient(size, weights)
     else:
         price = quotient(sum((contracts * price for price, contracts in found), ZERO), size)
-    fee = sum((fee_of(value_of(instrument, n, p), instrument.taker_fee or ZERO) for p, n in found), ZERO)
+    rate = instrument.taker_fee or ZERO
+    fee = sum((fee_of(charged(instrument, n, value_of(instrument, n, p)), rate) for p, n in found), ZERO)
     execution = Execution(
         instrument=instrument,
         side=order.side,
@@ -122,12 +124,20 @@ def _as_if(state: State, account: Account, ticket: Ticket, found: list[tuple[Dec
 def _short(state: State, ticket: Ticket, after: Assessment) -> Refusal | None:
     """Refuse when the fills would leave less than nothing free, or a pool at the trigger."""
     currency = state.instrument(ticket.order.instrument).settle
-    free = after.sheets[currency].figure("uncommitted")
+    sheet, was = after.sheets[currency], state.assessment(ticket.account).currencies.get(currency)
+    free, has = sheet.figure("uncommitted"), was.free_margin if was is not None else ZERO
+    reason, note = RejectReason.INSUFFICIENT_MARGIN, "free margin, as filled"
+    if _pays_premium(state, ticket):
+        free, has = min(free, sheet.figure("uncommitted_cash")), was.available_balance if was is not None else ZERO
+        reason, note = RejectReason.INSUFFICIENT_BALANCE, "available balance, as filled"
     if free < 0:
-        was = state.assessment(ticket.account).currencies.get(currency)
-        has = was.free_margin if was is not None else ZERO
-        reason = RejectReason.INSUFFICIENT_MARGIN
-        return refuse(state.rulebook, reason, needs=has - free, has=has, unit=currency, note="free margin, as filled")
+        return refuse(state.rulebook, reason, needs=has - free, has=has, unit=currency, note=note)
     if after.status is Status.LIQUIDATION:
         return refuse(state.rulebook, RejectReason.WOULD_BE_LIQUIDATED, note="as soon as it is filled")
     return None
+
+
+def _pays_premium(state: State, ticket: Ticket) -> bool:
+    """Whether an order buys an option, which open gains do not pay for."""
+    order = ticket.order
+    return order.side == OrderSide.BUY and state.instrument(order.instrument).kind == Kind.OPTION

@@ -12,17 +12,16 @@ from msgspec import Struct
 from crossmargin.domain import event as e
 from crossmargin.domain.account import MarginMode, Order, OrderSide, Position, Side, TimeInForce
 from crossmargin.domain.arithmetic import ZERO, floor_to, scaled
-from crossmargin.domain.instrument import Instrument
+from crossmargin.domain.instrument import Instrument, Kind
 from crossmargin.domain.ledger import QUANTUM, Held, PositionKey
 from crossmargin.engine.deleverage import Ranking, Share, hand_over
 from crossmargin.engine.execute import cover, maker_effect, next_maker, shrink
 from crossmargin.engine.orders import cancelled
-from crossmargin.engine.settle import Effect, close, fee_of, moved, receives, value_of
+from crossmargin.engine.settle import Effect, charged, close, fee_of, moved, receives, value_of, worth_at
 from crossmargin.engine.state import State
 from crossmargin.liquidation.bankruptcy import bankruptcy_price, limit_price, shares_of
 from crossmargin.liquidation.plan import Cut, Step, due, pool_named, step_of
 from crossmargin.margin.pool import Pool
-from crossmargin.margin.valuation import value_at
 
 __all__ = ["Case", "book_limit", "case_of", "into_book", "liquidate"]
 
@@ -83,11 +82,16 @@ def case_of(state: State, account: str, pool: Pool) -> Case:
 
 
 def equity_of(state: State, case: Case) -> Decimal:
-    """What a pool is worth by the ledger, at mark: cash (or isolated margin), and each position's cell and value."""
+    """What a pool is worth by the ledger, at mark: cash (or isolated margin), and each position's cell and value.
+
+    Long options are not sold, so that they count for nothing.
+    """
     total = state.cash(case.account, case.currency) if case.isolated is None else ZERO
     for held in _members(state, case):
         instrument = state.instrument(held.key.instrument)
-        value = value_at(instrument, held.contracts, state.marks.mark_of(instrument.id))
+        if instrument.kind == Kind.OPTION and held.key.side == Side.LONG:
+            continue
+        value = worth_at(instrument, held.contracts, state.marks.mark_of(instrument.id))
         total += state.cell(f"position/{held.key.cell}", case.currency)
         total += value if receives(instrument, held.key.side) else -value
         total += state.cell(f"margin/{held.key.cell}", case.currency)
@@ -207,7 +211,9 @@ def into_book(
 
 
 def book_limit(state: State, instrument: Instrument, side: Side, limit: Decimal | None) -> Decimal:
-    """The bankruptcy price, or the edge of the band where that is nearer to the mark."""
+    """The bankruptcy price, or the edge of the band where that is nearer to the mark; options have no band."""
+    if instrument.kind == Kind.OPTION:
+        return limit or instrument.tick_size or QUANTUM
     mark = state.marks.mark_of(instrument.id)
     room = mark * state.rulebook.liquidation.price_band
     edge = limit_price(instrument, side, mark - room if side == Side.LONG else mark + room)
@@ -221,7 +227,7 @@ def _charge(state: State, case: Case, held: Held, size: Decimal, price: Decimal)
     """Taker fee and penalty of a fill, never more than what is left above all that the pool may still lose."""
     instrument = state.instrument(held.key.instrument)
     value = value_of(instrument, size, price)
-    at_mark = value_at(instrument, size, state.marks.mark_of(instrument.id))
+    at_mark = worth_at(instrument, size, state.marks.mark_of(instrument.id))
     gain = value - at_mark if receives(instrument, held.key.side) else at_mark - value
     reserve = ZERO
     for each in _members(state, case):
@@ -229,7 +235,7 @@ def _charge(state: State, case: Case, held: Held, size: Decimal, price: Decimal)
         share = case.shares[each.key]
         reserve += scaled(share.amount, left, share.contracts)
     room = floor_to(max(ZERO, equity_of(state, case) + gain - max(ZERO, reserve)), QUANTUM)
-    return min(fee_of(value, _rate(state, instrument, held, size, value)), room)
+    return min(fee_of(charged(instrument, size, value), _rate(state, instrument, held, size, value)), room)
 
 
 def _rate(state: State, instrument: Instrument, held: Held, size: Decimal, value: Decimal) -> Decimal:
@@ -238,7 +244,7 @@ def _rate(state: State, instrument: Instrument, held: Held, size: Decimal, value
     rate = instrument.taker_fee or ZERO
     if rules.penalty == "flat":
         return rate + rules.penalty_rate
-    if rules.penalty == "none":
+    if rules.penalty == "none" or instrument.kind == Kind.OPTION:  # options have no tier with a rate
         return rate
     table = state.rulebook.tier_table(instrument, held.key.margin_mode)
     counted = {"notional": value, "base": size * instrument.unit}.get(table.unit, size)

@@ -9,7 +9,7 @@ from crossmargin.domain import command as c
 from crossmargin.domain import event as e
 from crossmargin.domain.account import MarginMode
 from crossmargin.domain.arithmetic import ZERO, ceil_to, floor_to
-from crossmargin.domain.instrument import Kind
+from crossmargin.domain.instrument import Instrument, Kind
 from crossmargin.domain.ledger import QUANTUM, Held, Ticket, Transfer
 from crossmargin.domain.refusal import Refusal, RejectReason
 from crossmargin.engine import guards
@@ -19,11 +19,14 @@ from crossmargin.engine.settle import Effect, close, moved, receives
 from crossmargin.engine.state import State
 from crossmargin.errors import MissingDataError
 from crossmargin.margin.admission import refuse
+from crossmargin.margin.options import exercise_value
 from crossmargin.margin.valuation import value_at
 from crossmargin.matching.triggers import fired, trail, watched
 from crossmargin.prices.funding import funding_payment
 
 __all__ = ["list_instrument", "set_index", "set_mark", "set_price_state", "settle_expiry", "settle_funding", "switch"]
+
+_EXPIRING = (Kind.FUTURE, Kind.OPTION)
 
 
 def list_instrument(state: State, command: c.ListInstrument) -> Iterator[e.Event]:
@@ -57,10 +60,12 @@ def change_rulebook(state: State, command: c.ChangeRulebook) -> Iterator[e.Event
 def set_mark(state: State, command: c.SetMark) -> Iterator[e.Event]:
     """A new mark price, perhaps a last price."""
     refusal = guards.tradable(state, command.instrument)
+    if refusal is None and command.forward is not None and state.instrument(command.instrument).kind != Kind.OPTION:
+        refusal = refuse(state.rulebook, RejectReason.UNKNOWN_INSTRUMENT, note=f"{command.instrument} has no forward")
     if refusal is not None:
         yield e.Refused(account="", refusal=refusal)
         return
-    yield e.MarkSet(instrument=command.instrument, price=command.price, last=command.last)
+    yield e.MarkSet(instrument=command.instrument, price=command.price, last=command.last, forward=command.forward)
 
 
 def set_index(_state: State, command: c.SetIndex) -> Iterator[e.Event]:
@@ -157,12 +162,13 @@ def positions_in(state: State, instrument: str) -> list[Held]:
 
 
 def settle_expiry(state: State, command: c.SettleExpiry) -> Iterator[e.Event]:
-    """An expiry future ends: its orders go, every position is closed at the settlement price, trading stops.
+    """A future or an option ends: its orders go, every position is settled, trading stops.
 
-    Who receives gets it rounded down, who pays pays rounded up; the rest goes to the rounding cell.
+    A future is closed at the price, an option at what exercising it is worth then, if anything. Who receives gets it
+    rounded down, who pays pays rounded up; the rest goes to the rounding cell.
     """
     refusal = guards.tradable(state, command.instrument)
-    if refusal is None and state.instrument(command.instrument).kind != Kind.FUTURE:
+    if refusal is None and state.instrument(command.instrument).kind not in _EXPIRING:
         refusal = refuse(state.rulebook, RejectReason.UNKNOWN_INSTRUMENT, note=f"{command.instrument} has no expiry")
     if refusal is None and not state.healthy(command.instrument):
         refusal = refuse(state.rulebook, RejectReason.PRICE_NOT_HEALTHY, note=command.instrument)
@@ -174,7 +180,7 @@ def settle_expiry(state: State, command: c.SettleExpiry) -> Iterator[e.Event]:
         yield cancelled(ticket, "expired")
     effect, covers = Effect(), []
     for held in positions_in(state, instrument.id):
-        value = value_at(instrument, held.contracts, command.price)
+        value = _settlement(instrument, held.contracts, command.price)
         value = floor_to(value, QUANTUM) if receives(instrument, held.key.side) else ceil_to(value, QUANTUM)
         own = close(state, held, contracts=held.contracts, value=value)
         effect += own
@@ -189,6 +195,12 @@ def settle_expiry(state: State, command: c.SettleExpiry) -> Iterator[e.Event]:
     for account, own in covers:
         yield from cover(state, account, instrument, own)
     yield e.TradingSwitched(on=False, instrument=instrument.id)
+
+
+def _settlement(instrument: Instrument, contracts: Decimal, price: Decimal) -> Decimal:
+    if instrument.kind == Kind.OPTION:
+        return exercise_value(instrument, contracts, price)
+    return value_at(instrument, contracts, price)
 
 
 def _clearing(transfer: Transfer) -> Decimal:

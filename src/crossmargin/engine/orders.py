@@ -76,7 +76,7 @@ def market_open(state: State, instrument: str, *, closing: bool) -> Refusal | No
         return refusal
     if not closing and (instrument in state.stopped or "" in state.stopped):
         return refuse(state.rulebook, RejectReason.TRADING_STOPPED, note=instrument)
-    if instrument not in state.marks.mark or (not closing and not state.healthy(instrument)):
+    if not state.priced(instrument) or (not closing and not state.healthy(instrument)):
         return refuse(state.rulebook, RejectReason.PRICE_NOT_HEALTHY, note=instrument)
     return None
 

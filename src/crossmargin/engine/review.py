@@ -21,7 +21,7 @@ from crossmargin.engine.owner import Owner
 from crossmargin.engine.settle import Effect
 from crossmargin.engine.state import State
 from crossmargin.liquidation.bankruptcy import limit_price
-from crossmargin.liquidation.plan import due, opening_orders, strained
+from crossmargin.liquidation.plan import due, opening_orders, priced, strained
 from crossmargin.margin.assess import Assessment
 from crossmargin.margin.pool import Pool, Status
 
@@ -71,7 +71,7 @@ def _look(state: State, owner: Owner, queue: list[_Due], deferred: dict[tuple[st
             if strained(assessment, pool):
                 yield from _relieve(state, owner, assessment, pool)
             continue
-        doubtful = next((leg.instrument.id for leg in pool.positions if not state.healthy(leg.instrument.id)), None)
+        doubtful = next((leg.instrument.id for leg in priced(pool) if not state.healthy(leg.instrument.id)), None)
         if doubtful is None:
             queue.append(_Due(pool.ratio or ZERO, owner.number, owner.id, pool.name))
         elif (owner.id, pool.name) not in deferred:
@@ -111,7 +111,7 @@ def _warnings(assessment: Assessment, owner: Owner, pool: Pool) -> Iterator[e.Ev
 
 def _relieve(state: State, owner: Owner, assessment: Assessment, pool: Pool) -> Iterator[e.Event]:
     """Risk control cancels the orders that raise used equity, before there is anything to liquidate."""
-    if all(state.healthy(leg.instrument.id) for leg in pool.positions):
+    if all(state.healthy(leg.instrument.id) for leg in priced(pool)):
         for order in opening_orders(assessment, pool):
             if order in owner.orders:
                 yield cancelled(owner.orders[order], "risk_control")

@@ -11,13 +11,13 @@ from msgspec import Struct
 
 from crossmargin.domain.account import MarginMode, OrderSide, PositionMode, Side
 from crossmargin.domain.arithmetic import ZERO, ceil_to, floor_to, quotient, scaled
-from crossmargin.domain.instrument import Instrument
+from crossmargin.domain.instrument import Instrument, Kind
 from crossmargin.domain.ledger import QUANTUM, Held, PositionKey, Transfer
 from crossmargin.engine.state import State
 from crossmargin.margin.fills import average_entry
 from crossmargin.margin.valuation import value_at
 
-__all__ = ["Effect", "Terms", "close", "fee_of", "moved", "receives", "trade", "value_of"]
+__all__ = ["Effect", "Terms", "charged", "close", "fee_of", "moved", "receives", "trade", "value_of", "worth_at"]
 
 
 class Effect(Struct, frozen=True):
@@ -57,12 +57,24 @@ def receives(instrument: Instrument, side: Side) -> bool:
 
 def value_of(instrument: Instrument, contracts: Decimal, price: Decimal) -> Decimal:
     """Value of a fill in the quantum of the settlement currency; both sides post the same amount."""
-    return floor_to(value_at(instrument, contracts, price), QUANTUM)
+    return floor_to(worth_at(instrument, contracts, price), QUANTUM)
+
+
+def worth_at(instrument: Instrument, contracts: Decimal, price: Decimal) -> Decimal:
+    """What a size comes to at a price: of an option the premium, of anything else its value."""
+    if instrument.kind == Kind.OPTION:
+        return contracts * instrument.unit * price
+    return value_at(instrument, contracts, price)
 
 
 def fee_of(value: Decimal, rate: Decimal) -> Decimal:
     """Fee of a fill: charges round up, rebates towards nothing."""
     return ceil_to(value * rate, QUANTUM) if rate else ZERO
+
+
+def charged(instrument: Instrument, contracts: Decimal, value: Decimal) -> Decimal:
+    """What a fee is a part of: the value of the fill, of an option its face."""
+    return contracts * instrument.unit if instrument.kind == Kind.OPTION else value
 
 
 def moved(debit: str, credit: str, currency: str, amount: Decimal, reason: str) -> tuple[Transfer, ...]:
@@ -93,7 +105,8 @@ def trade(
     effect = Effect()
     if against is not None and closing:
         part = value if closing == contracts else floor_to(scaled(value, closing, contracts), QUANTUM)
-        effect = close(state, against, contracts=closing, value=part, fee=fee_of(part, terms.fee_rate))
+        fee = fee_of(charged(terms.instrument, closing, part), terms.fee_rate)
+        effect = close(state, against, contracts=closing, value=part, fee=fee)
         contracts, value = contracts - closing, value - part
     if contracts:
         effect += _open(state, terms, contracts=contracts, value=value, price=price, fill=fill)
@@ -127,8 +140,11 @@ def close(
         purse   = cash; when forced on an isolated position, its margin
 
     An isolated position pays with its margin and no more: what is missing is `uncovered`, and then no fee is taken.
+    An option has no cell: its premium went through the purse when it was opened, and does so again.
     """
     key, instrument = held.key, state.instrument(held.key.instrument)
+    if instrument.kind == Kind.OPTION:
+        return _close_option(held, instrument, contracts=contracts, value=value, fee=fee, fee_to=fee_to)
     currency, cell = instrument.settle, f"position/{key.cell}"
     gets = receives(instrument, key.side)
     out = _flow(key, currency, value, pays=not gets)
@@ -142,6 +158,15 @@ def close(
     out += moved(cell, purse, currency, profit, "realised")
     out += moved(purse, fee_to, currency, fee, "fee")
     return Effect(out, (_resized(held, left),), ZERO, fee)
+
+
+def _close_option(
+    held: Held, instrument: Instrument, *, contracts: Decimal, value: Decimal, fee: Decimal, fee_to: str
+) -> Effect:
+    cash, currency = f"cash/{held.key.account}", instrument.settle
+    out = moved("clearing", cash, currency, value if held.key.side == Side.LONG else -value, "premium")
+    out += moved(cash, fee_to, currency, fee, "fee")
+    return Effect(out, (_resized(held, held.contracts - contracts),), ZERO, fee)
 
 
 def _close_isolated(
@@ -191,8 +216,11 @@ def _open(state: State, terms: Terms, *, contracts: Decimal, value: Decimal, pri
         leverage=leverage,
         opened=fill if old is None else old.opened,
     )
-    fee, cash = fee_of(value, terms.fee_rate), f"cash/{terms.account}"
-    out = _flow(key, currency, value, pays=receives(instrument, key.side))
+    fee, cash = fee_of(charged(instrument, contracts, value), terms.fee_rate), f"cash/{terms.account}"
+    if instrument.kind == Kind.OPTION:
+        out = moved(cash, "clearing", currency, value if key.side == Side.LONG else -value, "premium")
+    else:
+        out = _flow(key, currency, value, pays=receives(instrument, key.side))
     if terms.margin_mode == MarginMode.ISOLATED:
         out += moved(cash, f"margin/{key.cell}", currency, ceil_to(quotient(value, leverage), QUANTUM), "margin")
     out += moved(cash, "fees", currency, fee, "fee")

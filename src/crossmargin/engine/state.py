@@ -12,7 +12,7 @@ from typing import Any
 
 from crossmargin.domain.account import Account, MarginMode, Position, Side
 from crossmargin.domain.arithmetic import ZERO
-from crossmargin.domain.instrument import Instrument
+from crossmargin.domain.instrument import Instrument, Kind
 from crossmargin.domain.ledger import Held, PositionKey, Ticket, Transfer
 from crossmargin.domain.marks import Marks
 from crossmargin.engine.bounds import Bounds
@@ -41,7 +41,7 @@ class State:
         self.rulebook_name = ""
         self.time = 0
         self.listings: dict[str, tuple[Instrument, Decimal | None]] = {}
-        self.marks = Marks(mark={}, index={}, last={}, fx={})
+        self.marks = Marks(mark={}, index={}, last={}, fx={}, forward={})
         self.price_states: dict[str, str] = {}
         self.stopped: dict[str, None] = {}
         self.cells: dict[str, dict[str, Decimal]] = {}
@@ -126,9 +126,21 @@ class State:
         figures = self.assessment(name).currencies.get(currency)
         return ZERO if figures is None else figures.equity
 
+    def priced(self, instrument: str) -> bool:
+        """Whether there is a mark, and for an option a forward price."""
+        if self.instrument(instrument).kind == Kind.OPTION and instrument not in self.marks.forward:
+            return False
+        return instrument in self.marks.mark
+
+    def outside_band(self, instrument: str, price: Decimal) -> bool:
+        """Whether nothing trades at a price: it is too far from the mark. Options have no band."""
+        if self.instrument(instrument).kind == Kind.OPTION:
+            return False
+        return self.rulebook.liquidation.outside_band(price, self.marks.mark_of(instrument))
+
     def healthy(self, instrument: str) -> bool:
         """Whether the instrument has a mark that can be trusted."""
-        return instrument in self.marks.mark and self.price_states.get(instrument, "healthy") == "healthy"
+        return self.priced(instrument) and self.price_states.get(instrument, "healthy") == "healthy"
 
     def held(self, key: PositionKey) -> Held | None:
         """An open position."""

@@ -25,7 +25,7 @@ from crossmargin.margin.limits import after_cut, smallest_cut
 from crossmargin.margin.pool import Pool, Status
 from crossmargin.rulebook.model import Rulebook
 
-__all__ = ["Cut", "Phase", "Step", "due", "opening_orders", "plan", "pool_named", "step_of", "strained"]
+__all__ = ["Cut", "Phase", "Step", "due", "opening_orders", "plan", "pool_named", "priced", "step_of", "strained"]
 
 Phase = Literal["cancel_orders", "opposite_legs", "delta_hedged", "unhedged"]
 
@@ -73,7 +73,23 @@ def step_of(assessment: Assessment, name: str) -> Step | None:
         for leg, need in zip(pool.legs, pool.requirements, strict=True)
         if isinstance(leg.holding, Position) and leg.instrument.kind in (Kind.PERPETUAL, Kind.FUTURE)
     ]
-    return _opposite(assessment, legs) or _hedged(assessment, legs) or _unhedged(assessment, legs)
+    return _opposite(assessment, legs) or _hedged(assessment, legs) or _unhedged(assessment, legs + _options(pool))
+
+
+def _options(pool: Pool) -> list[tuple[Leg, Requirement]]:
+    """Short options; long ones are never liquidated, not even against a short."""
+    return [
+        (leg, need)
+        for leg, need in zip(pool.legs, pool.requirements, strict=True)
+        if leg.instrument.kind == Kind.OPTION and _position(leg).side == Side.SHORT
+    ]
+
+
+def priced(pool: Pool) -> list[Leg]:
+    """Positions whose price decides on a pool: long options need nothing and support nothing."""
+    return [
+        leg for leg in pool.positions if not (leg.instrument.kind == Kind.OPTION and _position(leg).side == Side.LONG)
+    ]
 
 
 def pool_named(assessment: Assessment, name: str) -> Pool | None:
@@ -225,6 +241,8 @@ def _tier_step(assessment: Assessment, legs: Legs, leg: Leg, need: Requirement) 
 def _tier_cut(assessment: Assessment, legs: Iterable[tuple[Leg, Requirement]], leg: Leg, need: Requirement) -> Decimal:
     """How much of a position one step closes, by the rulebook's step rule; at least one lot, at most all."""
     rule = assessment.rulebook.liquidation.step_rule
+    if leg.instrument.kind == Kind.OPTION:
+        return leg.contracts
     if rule == "smallest_cut":
         found = smallest_cut(assessment, _position(leg), _leave_at(assessment)).contracts
         return found or leg.contracts

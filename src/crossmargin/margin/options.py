@@ -12,7 +12,7 @@ from crossmargin.errors import MissingDataError, UnsupportedError
 from crossmargin.rulebook.model import Rulebook
 from crossmargin.rulebook.rules import OptionRates
 
-__all__ = ["OptionMargin", "closing_hold", "opening_hold", "short_option_margin"]
+__all__ = ["OptionMargin", "closing_hold", "exercise_value", "opening_hold", "short_option_margin"]
 
 
 class OptionMargin(Struct, frozen=True):
@@ -132,6 +132,29 @@ def closing_hold(
     if side == OrderSide.BUY:
         return max(price - initial_per_coin + fee_rate, ZERO) * unit * contracts
     return max(fee_rate - price, ZERO) * unit * contracts
+
+
+@exact
+def exercise_value(instrument: Instrument, contracts: Decimal, price: Decimal) -> Decimal:
+    """What exercising an option pays when its underlying is settled at a price, settlement currency.
+
+        call:  max(0, S - K) x unit x n        put:  max(0, K - S) x unit x n        in coin: the same / S
+
+    Source: docs/sources.md 1.3.3.
+
+    >>> from crossmargin.domain.instrument import Kind
+    >>> call = Instrument(id="X", kind=Kind.OPTION, base="BTC", quote="USD", settle="BTC", strike=Decimal(40_000),
+    ...                   option_type=OptionType.CALL)
+    >>> exercise_value(call, Decimal(2), Decimal(50_000))
+    Decimal('0.4')
+    """
+    if instrument.strike is None or instrument.option_type is None:
+        raise MissingDataError(f'instruments."{instrument.id}": strike and option_type are needed')
+    gain = price - instrument.strike
+    if instrument.option_type == OptionType.PUT:
+        gain = -gain
+    amount = max(ZERO, gain) * instrument.unit * contracts
+    return quotient(amount, price) if instrument.settle == instrument.base else amount
 
 
 def _rates(instrument: Instrument, rulebook: Rulebook) -> OptionRates:

@@ -18,7 +18,7 @@ from crossmargin.domain.account import (
     Trailing,
     TriggerBy,
 )
-from crossmargin.domain.instrument import ContractType, Kind
+from crossmargin.domain.instrument import ContractType, Kind, OptionType
 from crossmargin.domain.numbers import number
 from crossmargin.engine.scenario.expect import expect
 from crossmargin.engine.scenario.story import Story
@@ -44,8 +44,10 @@ _FLAGS: dict[str, dict[str, Any]] = {
 _KEYS: dict[str, Callable[[str], Any]] = {
     "kind": Kind,
     "contract_type": ContractType,
+    "option_type": OptionType,
     **dict.fromkeys(
-        ("contract_value", "multiplier", "taker_fee", "maker_fee", "tick_size", "lot_size", "min_size"), number
+        ("contract_value", "multiplier", "taker_fee", "maker_fee", "tick_size", "lot_size", "min_size", "strike"),
+        number,
     ),
 }
 
@@ -263,10 +265,10 @@ def _close(story: Story, words: Words) -> None:
 
 
 def _mark(story: Story, words: Words) -> None:
-    """Mark INSTRUMENT PRICE [last=PRICE]."""
+    """Mark INSTRUMENT PRICE [last=PRICE] [forward=PRICE]."""
     story.ready(words[0])
-    last = _options(words[2:]).get("last")
-    story.submit(c.SetMark(instrument=words[0], price=number(words[1]), last=None if last is None else number(last)))
+    prices: dict[str, Any] = {key: number(value) for key, value in _options(words[2:]).items()}
+    story.submit(c.SetMark(instrument=words[0], price=number(words[1]), **prices))
 
 
 def _index(story: Story, words: Words) -> None:

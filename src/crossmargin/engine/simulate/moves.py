@@ -18,12 +18,13 @@ from crossmargin.domain.account import (
 )
 from crossmargin.domain.ledger import Held
 from crossmargin.engine.simulate.dice import Dice
-from crossmargin.engine.simulate.world import SPOT, World
+from crossmargin.engine.simulate.world import OPTIONS, SPOT, World, option_ticks
 from crossmargin.engine.state import State
 
 __all__ = ["first", "move"]
 
 _CENT = Decimal("0.01")
+_OPTION_TICK = Decimal("0.0001")
 
 
 def first(world: World, dice: Dice) -> Iterator[c.Command]:
@@ -31,7 +32,7 @@ def first(world: World, dice: Dice) -> Iterator[c.Command]:
     book = world.rulebook
     for name in world.instruments:
         yield c.ListInstrument(instrument=name, open_interest_max=Decimal(200) if dice.chance(200) else None)
-        yield c.SetMark(instrument=name, price=_mark(world, name), last=_mark(world, name))
+        yield _marked(world, name, _mark(world, name))
         instrument = book.instrument(name)
         if world.funds:
             family = book.liquidation.insurance_scope == "family"
@@ -54,13 +55,44 @@ def move(world: World, dice: Dice, state: State) -> c.Command:
     return _MOVES.get(kind, _order)(world, dice, state, kind)
 
 
-def _mark(world: World, name: str) -> Decimal:
+def _coin(world: World, name: str) -> Decimal:
     return world.prices[name.split("-", maxsplit=1)[0]] * _CENT
+
+
+def _mark(world: World, name: str) -> Decimal:
+    if name in OPTIONS:
+        return option_ticks(name, world.prices[name.split("-", maxsplit=1)[0]]) * _step(name)
+    return _coin(world, name)
+
+
+def _step(name: str) -> Decimal:
+    return _OPTION_TICK if name in OPTIONS else _CENT
+
+
+def _marked(world: World, name: str, last: Decimal | None) -> c.SetMark:
+    forward = _coin(world, name) if name in OPTIONS else None
+    return c.SetMark(instrument=name, price=_mark(world, name), last=last, forward=forward)
 
 
 def _order(world: World, dice: Dice, state: State, kind: str) -> c.Command:
     account, name = dice.pick(world.accounts), dice.pick(world.instruments)
     side = dice.pick((OrderSide.BUY, OrderSide.SELL))
+    terms = _terms(world, dice, name, side, kind)
+    terms["position_side"] = _position_side(dice, state, account, side)
+    order = c.PlaceOrder(
+        account=account,
+        instrument=name,
+        side=side,
+        client_id=f"c{dice.below(60)}" if dice.chance(100) else "",
+        **terms,
+    )
+    if order.client_id:
+        world.said = order
+    return order
+
+
+def _terms(world: World, dice: Dice, name: str, side: OrderSide, kind: str) -> dict[str, Any]:
+    """Price, size and conditions of an order."""
     terms: dict[str, Any] = {"type": OrderType.LIMIT, "price": _price(world, dice, name, side)}
     if kind == "market":
         terms = {"type": OrderType.MARKET}
@@ -75,21 +107,13 @@ def _order(world: World, dice: Dice, state: State, kind: str) -> c.Command:
     terms |= {
         "contracts": Decimal(dice.pick((1, 2, 5, 20, 60, 150))),
         "margin_mode": MarginMode.ISOLATED if dice.chance(250) else MarginMode.CROSS,
-        "position_side": _position_side(dice, state, account, side),
         "reduce_only": kind == "reduce_only" or (kind == "waiting" and dice.chance(500)),
     }
     if name == SPOT:
         terms |= _coins(dice, kind, side)
-    order = c.PlaceOrder(
-        account=account,
-        instrument=name,
-        side=side,
-        client_id=f"c{dice.below(60)}" if dice.chance(100) else "",
-        **terms,
-    )
-    if order.client_id:
-        world.said = order
-    return order
+    elif name in OPTIONS and dice.chance(980):
+        terms["margin_mode"] = MarginMode.CROSS
+    return terms
 
 
 def _coins(dice: Dice, kind: str, side: OrderSide) -> dict[str, Any]:
@@ -109,7 +133,8 @@ def _hedge(world: World, dice: Dice, state: State, _kind: str) -> c.Command:
     key = held.key
     base = key.instrument.split("-", maxsplit=1)[0]
     hedged = state.owners[key.account].position_mode == PositionMode.HEDGE
-    others = [name for name in world.instruments if name.startswith(base) and name not in (key.instrument, SPOT)]
+    apart = (key.instrument, SPOT, *OPTIONS)
+    others = [name for name in world.instruments if name.startswith(base) and name not in apart]
     name = key.instrument if hedged or not others else dice.pick(others)
     side = OrderSide.SELL if key.side == Side.LONG else OrderSide.BUY
     return c.PlaceOrder(
@@ -141,7 +166,7 @@ def _price(world: World, dice: Dice, name: str, side: OrderSide) -> Decimal:
     mark = _mark(world, name)
     away = mark * Decimal(distance) * Decimal("0.0001")
     price = mark - away if side == OrderSide.BUY else mark + away
-    return max(_CENT, (price // _CENT) * _CENT)
+    return max(_step(name), (price // _step(name)) * _step(name))
 
 
 def _waiting(world: World, dice: Dice, name: str, side: OrderSide) -> dict[str, Any]:
@@ -176,7 +201,7 @@ def _attached(world: World, dice: Dice, name: str, side: OrderSide) -> dict[str,
 
 
 def _near(world: World, name: str, share: str) -> Decimal:
-    return max(_CENT, (_mark(world, name) * Decimal(share) // _CENT) * _CENT)
+    return max(_step(name), (_mark(world, name) * Decimal(share) // _step(name)) * _step(name))
 
 
 def _cancel(world: World, dice: Dice, state: State, _kind: str) -> c.Command:
@@ -272,8 +297,7 @@ def _prices(world: World, dice: Dice, _state: State, kind: str) -> c.Command:
     world.prices[base] = max(50, world.prices[base] * (10_000 + step) // 10_000)
     if world.prices[base] > 10_000_000:  # noqa: PLR2004 - a coin that ran away comes back
         world.prices[base] = 100_000
-    last = _mark(world, name) if dice.chance(300) else None
-    return c.SetMark(instrument=name, price=_mark(world, name), last=last)
+    return _marked(world, name, _mark(world, name) if dice.chance(300) else None)
 
 
 def _doubt(world: World, dice: Dice, _state: State, _kind: str) -> c.Command:
@@ -297,7 +321,7 @@ def _switch(world: World, dice: Dice, _state: State, _kind: str) -> c.Command:
 
 def _expiry(world: World, dice: Dice, _state: State, _kind: str) -> c.Command:
     name = dice.pick(world.instruments)
-    return c.SettleExpiry(instrument=name, price=_mark(world, name))
+    return c.SettleExpiry(instrument=name, price=_coin(world, name))
 
 
 _MOVES: dict[str, Callable[[World, Dice, State, str], c.Command]] = {

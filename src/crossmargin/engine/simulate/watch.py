@@ -12,7 +12,7 @@ from crossmargin.domain.ledger import Ticket
 from crossmargin.engine.engine import Engine
 from crossmargin.engine.invariants import BreachError
 from crossmargin.engine.state import State
-from crossmargin.liquidation.plan import due, opening_orders, pool_named
+from crossmargin.liquidation.plan import due, opening_orders, pool_named, priced
 from crossmargin.margin.pool import Status
 
 __all__ = ["BRANCHES", "WatchedEngine"]
@@ -97,7 +97,7 @@ def _before_start(state: State, event: e.LiquidationStarted) -> None:
     pool = pool_named(state.assessment(event.account), event.pool)
     if pool is None or not due(pool):
         raise BreachError("Q1", f"{event.account} {event.pool} is not at the trigger")
-    if not all(state.healthy(leg.instrument.id) for leg in pool.positions):
+    if not all(state.healthy(leg.instrument.id) for leg in priced(pool)):
         raise BreachError("Q1", f"{event.account} {event.pool}: a price is in doubt")
 
 
@@ -143,7 +143,9 @@ BRANCHES = (
     "refused:insufficient_margin", "refused:insufficient_balance", "refused:reduce_only_would_open",
     "refused:duplicate_id", "refused:price_not_healthy", "refused:price_outside_band", "refused:position_cap",
     "refused:leverage_above_tier", "refused:open_interest_cap", "refused:trading_stopped", "amended:kept",
-    "amended:lost", "filled:spot", "amended:waiting", "attached", "attached:cancelled", "attached:triggered",
+    "amended:lost",
+    "filled:spot", "filled:option", "liquidation_fill:option", "taken_over:option", "deleveraged:option",
+    "expiry_settled:option", "amended:waiting", "attached", "attached:cancelled", "attached:triggered",
 )  # fmt: skip
 
 
@@ -163,7 +165,17 @@ def _branches(state: State, event: e.Event) -> list[str]:
             found.append(f"refused:{refusal.reason.value}")
         case e.OrderAmended(kept=kept):
             found.append("amended:kept" if kept else "amended:lost")
-    return found + _stops(state, event)
+    return found + _stops(state, event) + _options(state, event)
+
+
+def _options(state: State, event: e.Event) -> list[str]:
+    """What happens to options."""
+    name = getattr(event, "instrument", "")
+    if isinstance(event, e.TakenOver | e.Deleveraged):
+        name = event.position.instrument
+    if name not in state.listings or state.instrument(name).kind != Kind.OPTION:
+        return []
+    return [f"{event.__struct_config__.tag}:option"]
 
 
 def _stops(state: State, event: e.Event) -> list[str]:
@@ -187,7 +199,7 @@ def after_command(state: State) -> None:
             continue
         assessment = state.assessment(owner.id)
         for pool in (*assessment.cross.values(), *assessment.isolated.values()):
-            trusted = all(state.healthy(leg.instrument.id) for leg in pool.positions)
+            trusted = all(state.healthy(leg.instrument.id) for leg in priced(pool))
             if pool.status is Status.LIQUIDATION and pool.positions and trusted:
                 raise BreachError("Q2", f"{owner.id} {pool.name} is still at the trigger")
             if owner.positions and pool.status is not Status.SAFE and pool.name not in owner.warned:

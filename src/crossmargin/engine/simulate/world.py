@@ -8,17 +8,20 @@ import msgspec
 
 from crossmargin.domain.account import MarginMode
 from crossmargin.domain.command import PlaceOrder
-from crossmargin.domain.instrument import ContractType, Instrument, Kind
+from crossmargin.domain.instrument import ContractType, Instrument, Kind, OptionType
+from crossmargin.domain.numbers import NonNegative
 from crossmargin.engine.simulate.dice import Dice
 from crossmargin.rulebook import load
 from crossmargin.rulebook.load import TierRow, tier_table
 from crossmargin.rulebook.model import Rulebook
 
-__all__ = ["NAMES", "SPOT", "World", "draw"]
+__all__ = ["NAMES", "OPTIONS", "SPOT", "World", "draw", "option_ticks"]
 
 NAMES = tuple(f"a{number}" for number in range(10))
 _ROWS = ((40, "0.01", 50), (150, "0.02", 25), (None, "0.05", 10))
 SPOT = "AAA-USDT"
+OPTIONS = ("AAA-USD-C", "AAA-USD-P")
+_STRIKE = Decimal(1000)
 _VENUES = ("okx", "binance", "textbook")
 KINDS = (
     "limit", "market", "post_only", "ioc", "fok", "reduce_only", "waiting", "cancel", "cancel_all", "amend", "close",
@@ -56,6 +59,10 @@ def draw(dice: Dice, names: Sequence[str] = NAMES) -> World:
     listed = ["AAA-USDT-SWAP", *[each for each in ("BBB-USDT-SWAP", "AAA-USDT-F", "AAA-USD-SWAP") if dice.chance(600)]]
     if dice.chance(600) and MarginMode.CASH in book.rules.margin_modes:
         listed.append(SPOT)
+    if dice.chance(800) and book.rules.option is not None:
+        listed += OPTIONS
+        rates = {**book.rules.option.maintenance, "AAA": NonNegative("0.05")}
+        book = book.with_rules(option=msgspec.structs.replace(book.rules.option, maintenance=rates))
     fee = dice.pick(("0", "0.0005", "0.001"))
     rebate = dice.pick(("0", "0.0002", "-0.0001"))
     book = _with(book, [_instrument(name, fee, rebate) for name in listed])
@@ -86,6 +93,8 @@ def _instrument(name: str, taker: str, maker: str) -> Instrument:
     inverse = quote == "USD"
     if name == SPOT:
         return _spot(base, quote, taker, maker)
+    if name in OPTIONS:
+        return _option(name, base, quote, taker, maker)
     return Instrument(
         id=name,
         kind=Kind.FUTURE if name.endswith("-F") else Kind.PERPETUAL,
@@ -118,9 +127,36 @@ def _spot(base: str, quote: str, taker: str, maker: str) -> Instrument:
     )
 
 
+def _option(name: str, base: str, quote: str, taker: str, maker: str) -> Instrument:
+    return Instrument(
+        id=name,
+        kind=Kind.OPTION,
+        base=base,
+        quote=quote,
+        settle=base,
+        contract_value=Decimal("0.1"),
+        family=f"{base}-{quote}",
+        option_type=OptionType.CALL if name == OPTIONS[0] else OptionType.PUT,
+        strike=_STRIKE,
+        taker_fee=Decimal(taker),
+        maker_fee=Decimal(maker),
+        tick_size=Decimal("0.0001"),
+        lot_size=Decimal(1),
+    )
+
+
+def option_ticks(name: str, price: int) -> int:
+    """Mark of an option in ticks of 0.0001 coins: what exercising it is worth now, and 0.03 for what may come."""
+    strike = int(_STRIKE) * 100
+    gain = price - strike if name == OPTIONS[0] else strike - price
+    return max(0, gain) * 10_000 // price + 300
+
+
 def _with(book: Rulebook, instruments: list[Instrument]) -> Rulebook:
     tables: dict[Any, Any] = {}
     for each in instruments:
+        if each.kind in (Kind.SPOT, Kind.OPTION):
+            continue
         marginal = book.rules.tier_scheme == "marginal"
         scale = Decimal(1) if each.inverse else Decimal(100)
         rows = tuple(
