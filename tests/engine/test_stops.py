@@ -208,6 +208,23 @@ def test_an_amended_trigger_fires_from_where_the_price_is_now(story: Story) -> N
 
 
 @scenario
+def test_an_order_is_as_young_as_its_trigger(story: Story) -> None:
+    """
+    deposit ann 100000 USDT
+    deposit ben 100000 USDT
+    deposit cat 100000 USDT
+    mark    ETH-USDT-SWAP 1000 last=1000
+    ask     ann 1 ETH-USDT-SWAP @ 1020 trigger=1010  # older, but not in the book yet
+    ask     ben 1 ETH-USDT-SWAP @ 1020
+    mark    ETH-USDT-SWAP 1010 last=1010
+    expect  events order_triggered order_rested
+    bid     cat 1 ETH-USDT-SWAP @ 1020
+    expect  ben orders 0
+    """
+    assert len(story.engine.state.owners["ann"].orders) == 1
+
+
+@scenario
 def test_a_resting_order_gets_other_stops_and_keeps_its_place(story: Story) -> None:
     """
     deposit ann 100000 USDT

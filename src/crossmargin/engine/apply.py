@@ -78,6 +78,7 @@ def _order_shrunk(state: State, event: e.OrderShrunk) -> None:
 
 
 def _order_triggered(state: State, event: e.OrderTriggered) -> None:
+    state.count("priorities", max(state.counters["priorities"], event.ticket.priority))
     state.put_ticket(event.ticket)
 
 

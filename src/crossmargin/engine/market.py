@@ -243,7 +243,7 @@ def _look(state: State, ticket: Ticket, source: str, price: Decimal) -> Iterator
 
 
 def _fire(state: State, ticket: Ticket, at: Decimal) -> Iterator[e.Event]:
-    """A waiting order starts to work; margin and caps are asked now, and a refusal cancels it."""
+    """A waiting order starts to work, as young as it is now; margin and caps are asked, and a refusal cancels it."""
     order = ticket.order
     contracts = order.contracts
     if order.reduce_only:
@@ -252,7 +252,10 @@ def _fire(state: State, ticket: Ticket, at: Decimal) -> Iterator[e.Event]:
         yield cancelled(ticket, "nothing_to_reduce")
         return
     working = msgspec.structs.replace(
-        ticket, state="working", order=msgspec.structs.replace(order, contracts=contracts)
+        ticket,
+        state="working",
+        priority=state.counters["priorities"] + 1,
+        order=msgspec.structs.replace(order, contracts=contracts),
     )
     instrument = state.instrument(order.instrument)
     refusal = market_open(state, instrument.id, closing=order.reduce_only)
