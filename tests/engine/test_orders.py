@@ -42,6 +42,41 @@ def test_a_limit_order_takes_the_best_price_first_then_the_oldest(story: Story) 
 
 
 @scenario
+def test_a_band_may_hold_on_one_side_only(story: Story) -> None:
+    """
+    rule price_band 0.05
+    rule band_refuses worse_than_mark
+    deposit ann 100000 USDT
+    mark   ETH-USDT-SWAP 1000
+    bid    ann 1 ETH-USDT-SWAP @ 900           # far below the mark: no trade there can hurt who buys
+    expect events order_accepted order_rested
+    bid    ann 1 ETH-USDT-SWAP @ 1051
+    expect refused price_outside_band
+    ask    ann 1 ETH-USDT-SWAP @ 1100
+    expect events order_accepted order_rested
+    ask    ann 1 ETH-USDT-SWAP @ 949
+    expect refused price_outside_band
+    """
+    assert story.engine.state.books["ETH-USDT-SWAP"].depth(OrderSide.SELL) == [(D(1100), D(1))]
+
+
+@scenario
+def test_an_order_beyond_cap_and_margin_is_refused_as_the_venue_says(story: Story) -> None:
+    """
+    rule told_first margin
+    tiers  ETH-USDT-SWAP 10:0.01
+    deposit ann 1000 USDT
+    mark   ETH-USDT-SWAP 1000
+    bid    ann 20 ETH-USDT-SWAP @ 1000
+    expect refused insufficient_margin
+    deposit ann 100000 USDT
+    bid    ann 20 ETH-USDT-SWAP @ 1000
+    expect refused position_cap
+    """
+    assert story.engine.state.owners["ann"].orders == {}
+
+
+@scenario
 def test_a_venue_may_take_what_the_book_cannot_serve_and_cancel_it(story: Story) -> None:
     """
     rule unservable_orders cancelled

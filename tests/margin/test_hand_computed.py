@@ -290,6 +290,19 @@ def test_largest_removal() -> None:
     assert largest_removal(gained, book.positions[0]) == 1_000
 
 
+def test_largest_removal_of_what_was_added() -> None:
+    """1,000 above the opening margin: in a loss of 400 it may go, in one of 5,256 no more than to the warning.
+
+    There 744 stand, at a mark of 44,744 the maintenance of 0.5 % is 223.72, and three times that 671.16: 72.84 is left.
+    """
+    book = account(0, isolated(long("BTC", 1, 50_000), 6_000))
+    rules = TEXTBOOK.with_rules(isolated_removal="above_initial_margin")
+    small, large = (judged(book, marks(BTC=mark), rules) for mark in (49_600, 44_744))
+
+    assert largest_removal(small, book.positions[0]) == 1_000
+    assert largest_removal(large, book.positions[0]) == d("72.84")
+
+
 # ---------------------------------------------------------------- total equity in USD
 
 

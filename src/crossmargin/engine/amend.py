@@ -74,4 +74,4 @@ def _amendable(state: State, ticket: Ticket, order: Order, command: c.AmendOrder
     if order.reduce_only and not waiting and order.contracts > ticket.order.contracts:
         note = "a reduce-only order is not enlarged"
         return refuse(state.rulebook, RejectReason.REDUCE_ONLY_WOULD_OPEN, note=note)
-    return guards.price_problem(state, state.instrument(order.instrument), order.price, waits=waiting)
+    return guards.price_problem(state, order, waits=waiting)

@@ -259,7 +259,7 @@ def _fire(state: State, ticket: Ticket, at: Decimal) -> Iterator[e.Event]:
     )
     instrument = state.instrument(order.instrument)
     refusal = market_open(state, instrument.id, closing=order.reduce_only)
-    refusal = refusal or guards.price_problem(state, instrument, order.price, waits=False)
+    refusal = refusal or guards.price_problem(state, order, waits=False)
     refusal = refusal or judge(state, working, instrument)
     if refusal is not None:
         yield cancelled(ticket, refusal.reason.value)

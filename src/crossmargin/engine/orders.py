@@ -134,7 +134,7 @@ def _guard(state: State, command: c.PlaceOrder, ticket: Ticket) -> Refusal | Non
     if order.reduce_only and order.position_side == order.side.opens:
         return refuse(rulebook, RejectReason.REDUCE_ONLY_WOULD_OPEN, note=f"it opens the {order.position_side} side")
     waiting = ticket.state == "waiting"
-    refusal = guards.price_problem(state, instrument, order.price, waits=waiting)
+    refusal = guards.price_problem(state, order, waits=waiting)
     if refusal is not None:
         return refusal
     if order.reduce_only and (spot(order) or not (waiting or guards.reducible(state, command))):

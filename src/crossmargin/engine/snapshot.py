@@ -21,7 +21,8 @@ Entity = tuple[EntityKey, Any]
 def entities(state: State) -> Iterator[Entity]:
     """Every fact, in an order in which they can be put back: what a snapshot writes and a full hash covers."""
     yield ("rulebook",), state.rulebook_name
-    yield ("counters",), state.counters
+    for counter, value in state.counters.items():
+        yield ("counter", counter), value
     for owner in state.owners.values():
         yield from _of_owner(owner)
     yield from _of_market(state)
@@ -139,9 +140,8 @@ def _cell(state: State, key: EntityKey, value: Decimal) -> None:
     state.dirty[key] = value
 
 
-def _counters(state: State, _key: EntityKey, value: dict[str, int]) -> None:
-    for counter, number in value.items():
-        state.count(counter, number)
+def _counter(state: State, key: EntityKey, value: int) -> None:
+    state.count(key[1], value)
 
 
 def _position(state: State, _key: EntityKey, value: Held) -> None:
@@ -161,7 +161,7 @@ def _reads(kind: Any, put: Putter) -> tuple[msgspec.msgpack.Decoder[Any], Putter
 
 _RESTORE: dict[str, tuple[msgspec.msgpack.Decoder[Any], Putter]] = {
     "rulebook": _reads(str, _rulebook),
-    "counters": _reads(dict[str, int], _counters),
+    "counter": _reads(int, _counter),
     "account": _reads(tuple[int, str, int], _account),
     "leverage": _reads(Decimal, _leverage),
     "client": _reads(tuple[str, str], _client),

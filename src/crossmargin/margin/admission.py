@@ -76,13 +76,14 @@ def admit(
     """
     instrument = rulebook.instrument(order.instrument)
     refusal = permitted(account, order, marks, rulebook)
-    if refusal is not None or not order.resting:
+    capped = refusal is not None and refusal.reason is RejectReason.POSITION_CAP
+    if not order.resting or (refusal is not None and not (capped and rulebook.rules.told_first == "margin")):
         return refusal
     if rulebook.rules.admission.startswith("after_fill"):
-        return _after_fill(account, order, instrument, marks, rulebook)
+        return _after_fill(account, order, instrument, marks, rulebook) or refusal
     needs, has, currency, cross = needed_by(account, order, marks, rulebook, before)
     if needs <= has or not needs:
-        return None
+        return refusal
     reason = RejectReason.INSUFFICIENT_MARGIN if cross else RejectReason.INSUFFICIENT_BALANCE
     note = "free margin" if cross else "available balance"
     return refuse(rulebook, reason, needs=needs, has=has, unit=currency, note=note)
@@ -103,11 +104,12 @@ def permitted(account: Account, order: Order, marks: Marks, rulebook: Rulebook) 
 
 
 def refuse(rulebook: Rulebook, reason: RejectReason, **figures: Decimal | str | None) -> Refusal:
-    """Build a refusal with the venue's own code.
+    """Build a refusal with the venue's own code; figures are plain decimals, whatever field they come from.
 
     Source: the rulebook's [refusals].
     """
-    return Refusal(reason=reason, code=rulebook.refusal_codes.get(reason, ""), **figures)  # type: ignore[arg-type]
+    plain = {name: Decimal(each) if isinstance(each, Decimal) else each for name, each in figures.items()}
+    return Refusal(reason=reason, code=rulebook.refusal_codes.get(reason, ""), **plain)  # type: ignore[arg-type]
 
 
 def cross_leverage(account: Account, instrument: str, side: Side) -> Decimal | None:

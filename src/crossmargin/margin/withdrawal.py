@@ -41,19 +41,27 @@ def largest_withdrawal(assessment: Assessment, currency: str) -> Decimal:
 def largest_removal(assessment: Assessment, position: Position) -> Decimal:
     """Most margin that may be taken from an isolated position, rounded down to the currency's quantum.
 
-        max(0, margin - entry value / leverage + min(0, PnL))
+        initial_margin_and_losses   max(0, margin - entry value / leverage + min(0, PnL))
+        above_initial_margin        max(0, min(margin - entry value / leverage, available - warn_at x required))
+
+    By the second what was added comes back in a loss too, as long as the position is not warned by it.
 
     Raises:
         UnsupportedError: the rulebook has no sourced rule.
 
     Source: docs/sources.md 1.2 (OKX, observed).
     """
-    if assessment.rulebook.rules.isolated_removal == "none":
+    rules = assessment.rulebook.rules
+    if rules.isolated_removal == "none":
         raise UnsupportedError(f"{assessment.rulebook.venue}: no sourced rule for removing isolated margin")
     assert position.margin_mode == MarginMode.ISOLATED
     pool = assessment.isolated[position.id]
     leg = pool.legs[0]
-    spare = pool.fixed - quotient(leg.entry_value, position.leverage) + min(ZERO, leg.pnl)
+    spare = pool.fixed - quotient(leg.entry_value, position.leverage)
+    if rules.isolated_removal == "above_initial_margin":
+        spare = min(spare, pool.risk.available - rules.warn_at * pool.risk.required)
+    else:
+        spare += min(ZERO, leg.pnl)
     return floor_to(max(ZERO, spare), assessment.account.quantum(leg.currency))
 
 

@@ -133,8 +133,6 @@ class Line(Struct, frozen=True, kw_only=True):
 
     def held(self, view: State, account: str) -> Decimal:
         """What an account holds, in contracts, below zero where it is short; of spot, more or less than when square."""
-        if account not in view.owners:
-            return ZERO
         if self.spot:
             return view.cash(account, self.instrument.base) - self.coins
         found = ZERO

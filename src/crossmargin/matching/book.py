@@ -3,6 +3,7 @@
 from bisect import bisect_left, insort
 from collections.abc import Iterator
 from decimal import Decimal
+from itertools import islice
 
 from crossmargin.domain.account import OrderSide
 from crossmargin.domain.ledger import Ticket
@@ -15,17 +16,22 @@ class Book:
 
     Each side is a sorted list of prices and, for each price, the tickets in order of arrival. What is asked of it is
     read-only; `add`, `replace` and `remove` are called by the engine when it applies an event.
+
+    Attributes:
+        version: Counts changes, so that whoever shows the book knows when to look again.
     """
 
-    __slots__ = ("_levels", "_prices")
+    __slots__ = ("_levels", "_prices", "version")
 
     def __init__(self) -> None:
         """Start empty."""
+        self.version = 0
         self._prices: dict[OrderSide, list[Decimal]] = {side: [] for side in OrderSide}
         self._levels: dict[OrderSide, dict[Decimal, dict[str, Ticket]]] = {side: {} for side in OrderSide}
 
     def add(self, ticket: Ticket) -> None:
         """Put a ticket behind all that stand at its price."""
+        self.version += 1
         order = ticket.order
         assert order.price is not None
         levels = self._levels[order.side]
@@ -37,12 +43,14 @@ class Book:
 
     def replace(self, ticket: Ticket) -> None:
         """Another size for a ticket that keeps its price and place."""
+        self.version += 1
         order = ticket.order
         assert order.price is not None
         self._levels[order.side][order.price][ticket.id] = ticket
 
     def remove(self, ticket: Ticket) -> None:
         """Take a ticket out; the last one at a price takes the price with it."""
+        self.version += 1
         side, price = ticket.order.side, ticket.order.price
         assert price is not None
         level = self._levels[side][price]
@@ -78,11 +86,16 @@ class Book:
 
     def depth(self, side: OrderSide) -> list[tuple[Decimal, Decimal]]:
         """Price and size of each level, best first."""
+        return [(price, size) for price, size, _ in self.levels(side)]
+
+    def levels(self, side: OrderSide, most: int | None = None) -> list[tuple[Decimal, Decimal, int]]:
+        """Price, size and number of orders of each level, best first, at most so many."""
         prices = self._prices[side]
         ordered = reversed(prices) if side == OrderSide.BUY else iter(prices)
         levels = self._levels[side]
         return [
-            (price, sum((each.order.remaining for each in levels[price].values()), Decimal(0))) for price in ordered
+            (price, sum((each.order.remaining for each in levels[price].values()), Decimal(0)), len(levels[price]))
+            for price in islice(ordered, most)
         ]
 
 

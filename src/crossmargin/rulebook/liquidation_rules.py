@@ -23,6 +23,8 @@ class LiquidationRules(Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         insurance_scope: One fund a settlement currency, or one a family of instruments.
         adl_rank: Named formula of the ranking.
         price_band: Largest distance of a trade from the mark, as a fraction of it.
+        band_refuses: Which limit prices outside the band are refused: on both sides of the mark, or only those that
+            are worse than the mark for whoever orders (a buy above, a sell below).
     """
 
     step_rule: Literal["next_lower_tier", "smallest_cut", "whole"] = "whole"
@@ -33,6 +35,7 @@ class LiquidationRules(Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     insurance_scope: Literal["currency", "family"] = "currency"
     adl_rank: Literal["profit_times_margin_ratio", "return_by_ratio"] = "profit_times_margin_ratio"
     price_band: Positive = Positive("0.1")
+    band_refuses: Literal["both_sides", "worse_than_mark"] = "both_sides"
 
     def outside_band(self, price: Decimal, mark: Decimal) -> bool:
         """Whether a price is too far from the mark to trade at."""

@@ -65,6 +65,7 @@ class Rules(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         available_balance: Whether unrealised gains count in the available balance.
         admission: What a new order must find free: its hold; its hold at the worse of price and mark plus its
             immediate loss; or an account that is still initially margined after its fill (or improved by it).
+        told_first: Of an order that is beyond its position cap and its margin: which of the two refuses it.
         unservable_orders: Post-only that would take, fill-or-kill without enough in the book: refused, or taken in and
             cancelled at once.
         margin_mode_switch: Whether a position may change its margin mode (after a re-evaluation) or only when flat.
@@ -105,13 +106,14 @@ class Rules(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     ratio_deducts_holds: bool = False
     available_balance: Literal["without_gains", "with_gains"] = "with_gains"
     admission: Literal["hold", "hold_and_immediate_loss", "after_fill", "after_fill_or_improving"] = "hold"
+    told_first: Literal["cap", "margin"] = "cap"
     unservable_orders: Literal["refused", "cancelled"] = "refused"
     margin_mode_switch: Literal["re_evaluated", "only_flat"] = "re_evaluated"
     warn_at: Positive = Positive(3)
     trigger: Literal["<=", "<"] = "<="
     cancels_orders_first: bool = False
     default_leverage: Positive = Positive(1)
-    isolated_removal: Literal["initial_margin_and_losses", "none"] = "none"
+    isolated_removal: Literal["initial_margin_and_losses", "above_initial_margin", "none"] = "none"
     withdrawal: Literal["free_margin_without_gains", "over_initial", "over_initial_and_tenth"] = (
         "free_margin_without_gains"
     )
