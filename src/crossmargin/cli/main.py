@@ -25,6 +25,9 @@ _VERBS = {
     "fleet": ("fleet", "Many accounts at once: screen, watch, stress."),
     "scenario": ("scenario", "Stories in plain lines that the engine plays."),
     "journal": ("journal", "Journals of the engine: verify, show, rebuild, rerun."),
+    "serve": ("serve", "A paper exchange that OKX clients trade on."),
+    "market": ("market", "Move the prices of a generated market."),
+    "keys": ("keys", "Accounts and API keys of a paper exchange."),
     "venues": ("venues", "Rulebooks, their sources and how sure each rule is."),
     "demo": ("demo", "Two fates of one book: cross and isolated through two crashes."),
 }

@@ -1,0 +1,1 @@
+"""Rows: our records and figures under the venue's full set of keys."""
