@@ -1,4 +1,5 @@
 from collections import Counter
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
@@ -7,6 +8,7 @@ from tests.market.venues import START, Venue, problem
 from crossmargin.domain import command as c
 from crossmargin.domain import event as e
 from crossmargin.domain.account import OrderSide, OrderType, Side
+from crossmargin.market.expiries import next_quarter
 from crossmargin.market.tape import IDS_A_COMMAND
 
 D = Decimal
@@ -241,6 +243,51 @@ def test_funding_is_settled_once_a_period() -> None:
         assert (newest[0].time, newest[0].rate) == (rate.time, event.rate)
         assert newest[1].time == rate.time - 28_800_000
     assert not venue.refused
+
+
+# ---------------------------------------------------------------- expiry
+
+
+def test_a_future_is_settled_once_and_the_next_one_follows() -> None:
+    """On 25 December 2026, 08:00 UTC, at the mean index of the hour before; then the contract of March is open."""
+    end = int(datetime(2026, 12, 25, 8, tzinfo=UTC).timestamp() * 1000)
+    venue = Venue("generated:7", end - 15 * 86_400_000)
+    old, new = ("BTC-USDT-261225", "BTC-USD-261225"), ("BTC-USDT-270326", "BTC-USD-270326")
+    assert set(old) < set(venue.market.instruments)
+    assert venue.mark(old[0]) > venue.mark(BTC)  # it has a basis of 5 % a year
+    venue.step(15 * 86_400_000 - 90_000)
+    venue.run(89)
+    assert venue.mark(old[0]) == pytest.approx(venue.engine.state.marks.index["BTC-USDT"], rel=D("0.0005"))
+    venue.run(60)
+    settled = [each for each in venue.events if isinstance(each, e.ExpirySettled)]
+    assert sorted(each.instrument for each in settled) == sorted(old)
+    assert settled[0].price == pytest.approx(venue.mark(BTC), rel=D("0.01"))
+    assert set(new) < set(venue.market.instruments)
+    assert not set(old) & set(venue.market.instruments)
+    assert not [
+        held for owner in venue.engine.state.owners.values() for held in owner.held() if held.key.instrument in old
+    ]
+    assert well_quoted(venue) == []
+    assert venue.market.tape.trades(new[0])
+    assert len(venue.market.tape.candles(new[0], limit=300)) == 300
+    assert not venue.refused
+    venue.engine.check()
+
+
+@pytest.mark.parametrize(
+    ("today", "days", "expiry"),
+    [
+        ("2026-11-27", 14, "2026-12-25"),
+        ("2026-12-12", 14, "2027-03-26"),
+        ("2026-01-01", 14, "2026-03-27"),
+        ("2027-12-30", 0, "2027-12-31"),
+        ("2028-01-01", 14, "2028-03-31"),
+    ],
+)
+def test_a_quarter_ends_on_its_last_friday(today: str, days: int, expiry: str) -> None:
+    """Read off a calendar."""
+    now = datetime.fromisoformat(today).replace(tzinfo=UTC)
+    assert next_quarter(int(now.timestamp() * 1000), days) == datetime.fromisoformat(expiry).replace(hour=8, tzinfo=UTC)
 
 
 # ---------------------------------------------------------------- the tape

@@ -3,7 +3,7 @@
 import json
 import tomllib
 from collections.abc import Iterator
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from importlib import resources
 from itertools import pairwise
@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from crossmargin.domain.account import MarginMode
-from crossmargin.domain.instrument import Kind
+from crossmargin.domain.instrument import Kind, OptionType
 from crossmargin.errors import MissingDataError, RulebookError
 from crossmargin.rulebook import Rulebook, TierTable, load, venues
 from crossmargin.rulebook.load import parse
@@ -252,3 +252,44 @@ def test_instruments_are_found_by_both_names(venue: str) -> None:
         if instrument.kind is Kind.PERPETUAL:
             assert instrument.settle == (instrument.base if instrument.inverse else instrument.quote)
             assert instrument.unified == f"{instrument.base}/{instrument.quote}:{instrument.settle}"
+
+
+DATED = (
+    GOOD
+    + """
+[[template]]
+id = "BTC-USD-{expiry}"
+unified = "BTC/USD:BTC-{expiry}"
+kind = "future"
+contract_type = "inverse"
+base = "BTC"
+quote = "USD"
+settle = "BTC"
+contract_value = "100"
+
+[[template]]
+id = "{base}-USD-{expiry}-{strike}-{right}"
+unified = "{base}/USD:{base}-{expiry}-{strike}-{right}"
+kind = "option"
+quote = "USD"
+settle = "{base}"
+"""
+)
+
+
+def test_a_pattern_may_hold_a_day_a_strike_and_a_right() -> None:
+    """The day ends at 08:00 UTC; an id whose day the calendar does not have is nobody's."""
+    book = parse(DATED, "dated.toml")
+    future = book.instrument("BTC-USD-261225")
+    assert (future.kind, future.base, future.settle) == (Kind.FUTURE, "BTC", "BTC")
+    assert future.contract_value == 100
+    assert future.expiry == datetime(2026, 12, 25, 8, tzinfo=UTC)
+    assert book.instrument("BTC/USD:BTC-261225").id == "BTC-USD-261225"
+    put = book.instrument("ETH-USD-270326-3500-P")
+    assert (put.kind, put.base, put.settle) == (Kind.OPTION, "ETH", "ETH")
+    assert put.strike == 3500
+    assert put.option_type == OptionType.PUT
+    assert put.expiry == datetime(2027, 3, 26, 8, tzinfo=UTC)
+    for name in ("BTC-USD-261325", "BTC-USD-26122", "ETH-USD-270326-0-P", "ETH-USD-270326-3500-X"):
+        with pytest.raises(MissingDataError, match=name):
+            book.instrument(name)

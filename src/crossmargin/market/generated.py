@@ -9,7 +9,7 @@ from crossmargin.engine.state import State
 from crossmargin.market.listing import Coin, Line
 from crossmargin.market.past import GeneratedPast
 from crossmargin.market.tape import Past, PriceKind, Settled
-from crossmargin.market.walk import Happening, Walk
+from crossmargin.market.walk import YEAR_MS, Happening, Walk
 from crossmargin.prices.health import Quote
 from crossmargin.prices.mark import basis_price
 
@@ -19,6 +19,7 @@ SOURCES = ("first", "second", "third")
 SOURCE_NOISE = 0.00002
 PREMIUM_SPREAD = 0.0004
 PREMIUM_FADES_MS = 1_800_000
+FADES_LAST_MS = 86_400_000  # before a dated contract ends, its price closes in on the index
 _PREMIUM_DIGITS = 8
 
 
@@ -27,44 +28,47 @@ class GeneratedPrices:
 
     Args:
         coins: How each coin moves.
-        lines: What is listed.
         seed: Same seed and same times, same prices.
         happenings: Crashes and pumps to come.
     """
 
-    def __init__(
-        self, coins: Mapping[str, Coin], lines: Sequence[Line], seed: str, happenings: Sequence[Happening] = ()
-    ) -> None:
+    def __init__(self, coins: Mapping[str, Coin], seed: str, happenings: Sequence[Happening] = ()) -> None:
         """Draw nothing before `start`."""
-        self._coins, self._lines, self._seed = dict(coins), tuple(lines), seed
-        self._happenings = tuple(happenings)
-        self._pairs = {line.pair: line for line in reversed(lines)}
+        self._coins, self._seed, self._happenings = dict(coins), seed, tuple(happenings)
+        self._lines: dict[str, Line] = {}
         self._random = Random(f"{seed}:prices")
-        self._premiums = {line.id: float(line.terms.premium) for line in lines}
-        self._means = dict(self._premiums)
-        self._wanders = tuple(line.id for line in lines if not line.spot)
+        self._wander: dict[str, float] = {}
         self._time = 0
 
-    def start(self, time: int, view: State) -> None:
+    def start(self, time: int, view: State, lines: Sequence[Line]) -> None:
         """First prices are those of the coins, or those that the venue has already."""
         levels = {name: float(coin.price) for name, coin in self._coins.items()}
-        for line in reversed(self._lines):
+        for line in reversed(lines):
             known = view.marks.index.get(line.pair)
             if known is not None:
                 levels[line.instrument.base] = float(known)
         self._time = time
         self._walk = Walk(self._coins, self._seed, time, levels, self._happenings)
         self._past = GeneratedPast(self._coins, levels, self._lines, self._seed, time)
+        for line in lines:
+            self.add(line)
+
+    def add(self, line: Line) -> None:
+        """Its price starts at its mean distance from the index."""
+        self._lines[line.id] = line
+        self._wander[line.id] = 0.0
 
     def read(self, time: int) -> Mapping[str, Sequence[Quote]]:
         """What each source says now; premiums wander on."""
         levels = self._walk.at(time)
         kept = exp((self._time - time) / PREMIUM_FADES_MS)
         self._time = time
-        for name in self._wanders:
-            shock = PREMIUM_SPREAD * sqrt(1 - kept * kept) * self._random.gauss(0, 1)
-            self._premiums[name] = self._means[name] + kept * (self._premiums[name] - self._means[name]) + shock
-        return {pair: self._said(line, levels[line.instrument.base], time) for pair, line in self._pairs.items()}
+        for name, line in self._lines.items():
+            if not line.spot:
+                shock = PREMIUM_SPREAD * sqrt(1 - kept * kept) * self._random.gauss(0, 1)
+                self._wander[name] = kept * self._wander[name] + shock
+        pairs = {line.pair: line for line in reversed(self._lines.values())}
+        return {pair: self._said(line, levels[line.instrument.base], time) for pair, line in pairs.items()}
 
     def _said(self, line: Line, level: float, time: int) -> tuple[Quote, ...]:
         return tuple(
@@ -74,14 +78,27 @@ class GeneratedPrices:
 
     def mark(self, line: Line, index: Decimal) -> Quote | None:
         """The index and the contract's premium."""
-        premium = Decimal(f"{self._premiums[line.id]:.{_PREMIUM_DIGITS}f}")
+        premium = Decimal(f"{self._premium(line):.{_PREMIUM_DIGITS}f}")
         return Quote(source="basis", price=basis_price(index, basis_average=index * premium), time=self._time)
+
+    def _premium(self, line: Line) -> float:
+        """What the contract's price is over the index; of a dated one it shrinks to nothing towards the end."""
+        return self._mean(line) + self._wander[line.id] * min(1.0, self._left(line) / FADES_LAST_MS)
+
+    def _mean(self, line: Line) -> float:
+        dated = 0.0 if line.instrument.expiry is None else self._left(line) / YEAR_MS
+        return float(line.terms.premium) + float(line.terms.basis) * dated
+
+    def _left(self, line: Line) -> float:
+        """Milliseconds until a dated contract ends; of others, more than matters."""
+        expiry = line.instrument.expiry
+        return float(YEAR_MS) if expiry is None else max(0.0, expiry.timestamp() * 1000 - self._time)
 
     def put(self, line: Line, price: Decimal, time: int) -> None:
         """The whole coin moves; the contract named has no premium for now."""
         coin = line.instrument.base
         self._walk.shift(coin, float(price) / self._walk.at(time)[coin])
-        self._premiums[line.id] = 0.0
+        self._wander[line.id] = -self._mean(line)
 
     def volatility(self, line: Line) -> float:
         """That of the coin."""

@@ -1,5 +1,7 @@
 """What a market lists: coins with their habits, instruments with their makers' terms, and the house's money."""
 
+from collections.abc import Iterable
+from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
 from importlib import resources
@@ -18,7 +20,7 @@ from crossmargin.errors import MissingDataError
 from crossmargin.rulebook.load import parse
 from crossmargin.rulebook.model import Rulebook
 
-__all__ = ["Coin", "Line", "Listing", "Terms", "lines_of", "pair_of", "read_listing", "venue"]
+__all__ = ["Coin", "Line", "Listing", "Terms", "futures_of", "lines_of", "pair_of", "read_listing", "venue"]
 
 
 SPOT = (Kind.SPOT, Kind.MARGIN)
@@ -46,12 +48,14 @@ class Terms(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         depth: USD that the first level offers.
         trade_every: Mean seconds between two trades of the house's taker.
         premium: Mean distance of the contract's price over the index, a fraction.
+        basis: The same of a dated contract, for each year that it still has.
     """
 
     touch: Positive
     depth: Positive
     trade_every: Positive
     premium: Amount = Amount(0)
+    basis: Amount = Amount(0)
 
 
 class Listing(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -60,12 +64,16 @@ class Listing(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     Attributes:
         coins: By name.
         lines: Terms by instrument id, in the order in which they are listed.
+        futures: Terms of the contract that ends with a quarter, by pattern of its id.
+        days_least: How many days a future still has when it is listed.
         deposits: What each house account starts with, by currency.
         insurance: What each insurance fund starts with, by settlement currency.
     """
 
     coins: dict[str, Coin]
     lines: dict[str, Terms]
+    futures: dict[str, Terms]
+    days_least: int
     deposits: dict[str, Positive]
     insurance: dict[str, Positive]
 
@@ -168,23 +176,37 @@ def read_listing() -> Listing:
 
 
 def lines_of(listing: Listing, rulebook: Rulebook) -> tuple[Line, ...]:
-    """The instruments of a listing that the engine can trade, with their terms."""
-    found = []
-    for name, terms in listing.lines.items():
-        instrument = _known(rulebook, name)
-        if instrument is None or instrument.tick_size is None or instrument.lot_size is None:
-            continue
-        tick, lot = Decimal(instrument.tick_size), Decimal(instrument.lot_size)
-        least = Decimal(instrument.min_size or lot)
-        coins = Decimal(listing.deposits[instrument.base]) if instrument.kind in SPOT else ZERO
-        found.append(Line(instrument=instrument, terms=terms, tick=tick, lot=lot, least=least, coins=coins))
-    return tuple(found)
+    """The instruments of a listing that never end, as far as the engine can trade them, with their terms."""
+    found = (_line(listing, rulebook, name, terms) for name, terms in listing.lines.items())
+    return tuple(line for line in found if line is not None)
 
 
-def _known(rulebook: Rulebook, name: str) -> Instrument | None:
+def futures_of(listing: Listing, rulebook: Rulebook, expiry: datetime, listed: Iterable[str]) -> tuple[Line, ...]:
+    """Futures with an expiry, and those that are listed already, with their terms."""
+    day = expiry.strftime("%y%m%d")
+    names = {pattern.format(expiry=day): terms for pattern, terms in listing.futures.items()}
+    for name in listed:
+        terms = listing.futures.get(f"{name.rpartition('-')[0]}-{{expiry}}")
+        if terms is not None:
+            names.setdefault(name, terms)
+    found = (_line(listing, rulebook, name, terms) for name, terms in names.items())
+    return tuple(line for line in found if line is not None and line.instrument.kind == Kind.FUTURE)
+
+
+def _line(listing: Listing, rulebook: Rulebook, name: str, terms: Terms) -> Line | None:
     """An instrument that the rulebook knows and the engine trades."""
     try:
         instrument = rulebook.instrument(name)
     except MissingDataError:
         return None
-    return None if listable(rulebook, instrument) else instrument
+    if instrument.tick_size is None or instrument.lot_size is None or listable(rulebook, instrument):
+        return None
+    tick, lot = Decimal(instrument.tick_size), Decimal(instrument.lot_size)
+    return Line(
+        instrument=instrument,
+        terms=terms,
+        tick=tick,
+        lot=lot,
+        least=Decimal(instrument.min_size or lot),
+        coins=Decimal(listing.deposits[instrument.base]) if instrument.kind in SPOT else ZERO,
+    )

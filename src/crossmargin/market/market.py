@@ -6,36 +6,27 @@ same commands; what a house account holds and has ordered is read from the engin
 
 from collections.abc import Sequence
 from decimal import Decimal
-from math import ceil, exp, log
-
-from msgspec import Struct
 
 from crossmargin.domain import command as c
+from crossmargin.domain.instrument import Kind
 from crossmargin.engine.state import State
 from crossmargin.errors import InputError
-from crossmargin.market.listing import Line, Listing
+from crossmargin.market.expiries import ExpiryClock, ended, next_quarter
+from crossmargin.market.judge import Judge, Move
+from crossmargin.market.listing import Line, Listing, futures_of, lines_of
 from crossmargin.market.makers import Maker
+from crossmargin.market.passage import Passage
 from crossmargin.market.prices import Prices
 from crossmargin.market.settlements import FundingClock
 from crossmargin.market.taker import TAKER, Taker
 from crossmargin.market.tape import PublicTape
-from crossmargin.prices.health import Health, HealthRules, Verdict, index_of, mark_verdict
+from crossmargin.prices.health import HealthRules
 from crossmargin.rulebook.model import Rulebook
 
-__all__ = ["Market", "Move"]
+__all__ = ["Market"]
 
 USD_PER_USDT = Decimal(1)
-ROOM = 3  # changes of quotes that may wait, an instrument and step
 REACH = 0.6  # of the venue's price band: how far from the mark the makers quote
-STAGE = 0.35  # of it: the largest move that is made at once, so that quotes are never refused for their distance
-STAGE_LEVELS = 3  # quoted at each stage but the last
-
-
-class Move(Struct, frozen=True):
-    """Where prices are about to go: marks by line, indices by pair."""
-
-    marks: dict[str, Decimal]
-    indices: dict[str, Decimal]
 
 
 class Market:
@@ -44,15 +35,13 @@ class Market:
     Args:
         rulebook: Rules and instruments of the venue.
         listing: What is listed, and the house's money.
-        lines: The instruments traded.
         prices: Where prices come from.
         seed: Of the takers.
         rules: When a price is doubted.
 
     Attributes:
         rulebook: Rules and instruments of the venue: what its engine is made with.
-        instruments: Ids listed.
-        lines: The same with their terms.
+        lines: What is traded now, by id: known from the opening on.
         tape: What the public reads; whoever drives the market shows it every command's events (`PublicTape.observe`).
         period_ms: How often `step` wants to be called.
     """
@@ -60,21 +49,23 @@ class Market:
     period_ms = 1_000
 
     def __init__(
-        self, rulebook: Rulebook, listing: Listing, lines: Sequence[Line], prices: Prices, seed: str,
-        rules: HealthRules | None = None,
-    ) -> None:  # fmt: skip
+        self, rulebook: Rulebook, listing: Listing, prices: Prices, seed: str, rules: HealthRules | None = None
+    ) -> None:
         """Nothing is listed yet."""
         self.rulebook = rulebook
-        self.lines = {line.id: line for line in lines}
-        self.tape = PublicTape({line.id: line.instrument for line in lines}, prices.past)
-        self.instruments = tuple(self.lines)
-        self._listing, self._prices = listing, prices
-        reach = REACH * float(rulebook.liquidation.price_band)
-        self._makers = {line.id: Maker(line, prices.volatility(line), reach) for line in lines}
-        self._takers = {line.id: Taker(line, seed) for line in lines}
-        self._rules = rules or HealthRules()
-        self._doubts: dict[str, int | None] = {}
+        self.lines: dict[str, Line] = {}
+        self.tape = PublicTape(prices.past)
+        self._listing, self._prices, self._seed = listing, prices, seed
+        self._judge = Judge(prices, rules or HealthRules())
+        self._makers: dict[str, Maker] = {}
+        self._takers: dict[str, Taker] = {}
         self._funding: dict[str, FundingClock] = {}
+        self._expiries: dict[str, ExpiryClock] = {}
+
+    @property
+    def instruments(self) -> tuple[str, ...]:
+        """Ids of what is traded now."""
+        return tuple(self.lines)
 
     # ------------------------------------------------------------------ opening
 
@@ -85,15 +76,66 @@ class Market:
             time: Of the commands.
             view: The state of a venue that goes on; None of one that is new.
         """
-        self._funding = {line.id: FundingClock(line.id, time) for line in self.lines.values() if line.funded}
         view = view or State(self.rulebook, {})
-        self._prices.start(time, view)
-        for line in self.lines.values():
-            self.tape.on_settled(line.id, self._prices.settled(line) if line.funded else ())
-        found = [*self._listings(view, time), *self._money(view, time)]
-        move, _ = self._judged(view, time)
-        for pair, index in {"USDT-USD": USD_PER_USDT, **move.indices}.items():
-            found.append(c.SetIndex(pair=pair, price=index, time=time))
+        lines = (*lines_of(self._listing, self.rulebook), *self._dated(view, time))
+        self._prices.start(time, view, lines)
+        for line in lines:
+            self._add(line, time)
+        move, _ = self._judge.judge(lines, view, time)
+        found = [*self._listed(lines, view, time), c.SetIndex(pair="USDT-USD", price=USD_PER_USDT, time=time)]
+        return [*found, *self._quoted(move, view, time)]
+
+    def _dated(self, view: State, time: int) -> tuple[Line, ...]:
+        """The futures of the quarter that should be traded, and older ones that are still to be settled."""
+        listed = [
+            name
+            for name, (instrument, _) in view.listings.items()
+            if instrument.kind == Kind.FUTURE and name not in view.stopped
+        ]
+        return futures_of(self._listing, self.rulebook, next_quarter(time, self._listing.days_least), listed)
+
+    def _add(self, line: Line, time: int) -> None:
+        self.lines[line.id] = line
+        self.tape.add(line.instrument)
+        self._makers[line.id] = Maker(
+            line, self._prices.volatility(line), REACH * float(self.rulebook.liquidation.price_band)
+        )
+        self._takers[line.id] = Taker(line, self._seed)
+        if line.funded:
+            self._funding[line.id] = FundingClock(line.id, time)
+            self.tape.on_settled(line.id, self._prices.settled(line))
+        if line.instrument.expiry is not None:
+            self._expiries[line.id] = ExpiryClock(line)
+
+    def _listed(self, lines: Sequence[Line], view: State, time: int) -> list[c.Command]:
+        """Listings, funds and accounts that are not there yet."""
+        found: list[c.Command] = [
+            c.ListInstrument(instrument=line.id, time=time) for line in lines if line.id not in view.listings
+        ]
+        funds: dict[str, c.Command] = {}
+        accounts = dict[str, dict[str, None]]()
+        for line in lines:
+            fund, settle = view.fund_of(line.instrument), line.instrument.settle
+            paid = self._listing.insurance.get(settle)
+            if paid is not None:
+                scope = fund.partition(":")[2]
+                funds[fund] = c.FundInsurance(scope=scope, currency=settle, amount=Decimal(paid), time=time)
+            for account in (line.maker, TAKER):
+                accounts.setdefault(account, {}).update(dict.fromkeys(_currencies(line)))
+        found += [command for fund, command in funds.items() if fund not in view.owners]
+        for account, currencies in accounts.items():
+            for currency in currencies if account not in view.owners else ():
+                amount = Decimal(self._listing.deposits[currency])
+                found.append(c.Deposit(account=account, currency=currency, amount=amount, time=time))
+        return found
+
+    def _quoted(self, move: Move, view: State, time: int) -> list[c.Command]:
+        """First prices, first quotes, and a trade in each instrument."""
+        found: list[c.Command] = [
+            c.SetIndex(pair=pair, price=index, time=time)
+            for pair, index in move.indices.items()
+            if view.marks.index.get(pair) != index
+        ]
         for name, mark in move.marks.items():
             last = None if name in view.marks.last else mark
             found.append(c.SetMark(instrument=name, price=mark, last=last, time=time))
@@ -104,82 +146,51 @@ class Market:
         self._note(move, time)
         return found
 
-    def _listings(self, view: State, time: int) -> list[c.Command]:
-        return [c.ListInstrument(instrument=name, time=time) for name in self.lines if name not in view.listings]
-
-    def _money(self, view: State, time: int) -> list[c.Command]:
-        found: list[c.Command] = []
-        for line in self.lines.values():
-            fund, settle = view.fund_of(line.instrument), line.instrument.settle
-            paid = self._listing.insurance.get(settle)
-            if paid is not None and fund not in view.owners:
-                scope = fund.partition(":")[2]
-                found.append(c.FundInsurance(scope=scope, currency=settle, amount=Decimal(paid), time=time))
-        accounts = {line.maker: self._currencies(line) for line in self.lines.values()}
-        accounts[TAKER] = {name: None for line in self.lines.values() for name in self._currencies(line)}
-        for account, currencies in accounts.items():
-            for currency in currencies if account not in view.owners else ():
-                amount = Decimal(self._listing.deposits[currency])
-                found.append(c.Deposit(account=account, currency=currency, amount=amount, time=time))
-        return found
-
-    def _currencies(self, line: Line) -> dict[str, None]:
-        """What an account needs to trade an instrument: its margin, or both sides of a pair."""
-        both = (line.instrument.base, line.instrument.quote) if line.spot else ()
-        return dict.fromkeys((line.instrument.settle, *both))
-
     # ------------------------------------------------------------------ running
 
     def step(self, time: int, view: State) -> list[c.Command]:
         """What happened since the last step: quotes first, then prices, trades, and settlements that are due."""
-        move, found = self._judged(view, time)
+        alive = [line for line in self.lines.values() if not ended(line, time)]
+        move, found = self._judge.judge(alive, view, time)
         self._note(move, time)
-        found += self._travel(view, move, time)
+        found += Passage(view, self._makers, move, self._band, time).commands()
         for name, mark in move.marks.items():
             found += self._takers[name].trades(view, mark, time)
-        for clock in self._funding.values():
-            found += clock.settlement(view, time)
-        return found
-
-    def _judged(self, view: State, time: int) -> tuple[Move, list[c.Command]]:
-        """Where healthy prices go, and what has to be said of the others."""
-        indices: dict[str, Decimal] = {}
-        for pair, quotes in self._prices.read(time).items():
-            verdict = index_of(quotes, now=time, rules=self._rules)
-            if verdict.price is not None and verdict.health is Health.HEALTHY:
-                indices[pair] = self._of_pair(pair).on_tick(float(verdict.price))
-        marks: dict[str, Decimal] = {}
-        said: list[c.Command] = []
-        for name, line in self.lines.items():
-            verdict = self._mark(line, indices.get(line.pair), view, time)
-            self._doubts[name] = verdict.doubted_since
-            if view.price_states.get(name, "healthy") != verdict.health.value:
-                said.append(c.SetPriceState(instrument=name, state=verdict.health.value, time=time))
-            if verdict.price is None:
-                continue
-            price = line.on_tick(float(verdict.price))
-            if verdict.health is Health.HEALTHY:
-                marks[name] = price
-        return Move(marks, indices), said
-
-    def _mark(self, line: Line, index: Decimal | None, view: State, time: int) -> Verdict:
-        previous = view.marks.mark.get(line.id)
-        made = None if index is None else self._prices.mark(line, index)
-        if made is None:
-            return Verdict(price=previous, health=Health.FROZEN, reason="no price")
-        return mark_verdict(
-            made.price, previous=previous, index=index, time=made.time, now=time, rules=self._rules,
-            doubted_since=self._doubts.get(line.id),
-        )  # fmt: skip
+        for funding in self._funding.values():
+            found += funding.settlement(view, time)
+        for expiry in self._expiries.values():
+            found += expiry.settlement(view, time)
+        return [*found, *self._followed(view, time)]
 
     def _note(self, move: Move, time: int) -> None:
-        """Makers see the new marks, funding takes its sample, the tape hears of the rate."""
+        """Makers see the new marks, funding and expiry take their samples, the tape hears of the rate."""
         for name, mark in move.marks.items():
             self._makers[name].watch(mark, time)
-            clock = self._funding.get(name)
-            if clock is not None:
-                clock.sample(mark, move.indices[self.lines[name].pair], time)
-                self.tape.on_funding(name, clock.current(time))
+            index = move.indices[self.lines[name].pair]
+            if name in self._funding:
+                self._funding[name].sample(mark, index, time)
+                self.tape.on_funding(name, self._funding[name].current(time))
+            if name in self._expiries:
+                self._expiries[name].sample(index, time)
+
+    def _followed(self, view: State, time: int) -> list[c.Command]:
+        """A future that is settled makes room for the next one."""
+        settled = [name for name in self._expiries if name in view.stopped and ended(self.lines[name], time)]
+        for name in settled:
+            for kept in (self.lines, self._makers, self._takers, self._expiries):
+                del kept[name]
+        fresh = [line for line in self._dated(view, time) if line.id not in self.lines] if settled else []
+        for line in fresh:
+            self._prices.add(line)
+            self._add(line, time)
+        marks = {
+            line.id: self._beside(line, view.marks.index[line.pair])
+            for line in fresh
+        }  # fmt: skip
+        indices = {line.pair: view.marks.index[line.pair] for line in fresh}
+        return [*self._listed(fresh, view, time), *self._quoted(Move(marks, indices), view, time)]
+
+    # ------------------------------------------------------------------ moved by hand
 
     def move(self, instrument: str, price: Decimal, time: int, view: State) -> list[c.Command]:
         """Index, mark and last price of an instrument become one price at once; its coin's other instruments follow.
@@ -194,82 +205,28 @@ class Market:
             raise InputError("price", "", f"{price} is no price of {instrument}: a multiple of {line.tick} above zero")
         self._prices.put(line, price, time)
         mates = [each for each in self.lines.values() if each.instrument.base == line.instrument.base]
-        indices = {each.pair: self._of_pair(each.pair).on_tick(float(price)) for each in mates}
+        indices = {each.pair: each.on_tick(float(price)) for each in reversed(mates)}
         indices[line.pair] = price
         marks = {each.id: price if each is line else self._beside(each, indices[each.pair]) for each in mates}
         found: list[c.Command] = []
         for name, mark in marks.items():
-            self._doubts[name] = None
+            self._judge.trust(name)
             self._makers[name].forget(mark, time)
             if not view.healthy(name):
                 found.append(c.SetPriceState(instrument=name, state="healthy", time=time))
-        return [*found, *self._travel(view, Move(marks, indices), time, lasts=True)]
+        passage = Passage(view, self._makers, Move(marks, indices), self._band, time)
+        return [*found, *passage.commands(lasts=True)]
 
     def _beside(self, line: Line, index: Decimal) -> Decimal:
+        """Where a contract stands beside its index."""
         made = self._prices.mark(line, index)
         return index if made is None else line.on_tick(float(made.price))
-
-    # ------------------------------------------------------------------ how prices travel
-
-    def _travel(self, view: State, move: Move, time: int, *, lasts: bool = False) -> list[c.Command]:
-        """Quotes ahead of the marks, so that whoever a mark sets off meets a book; far moves in stages."""
-        starts = {name: view.marks.mark.get(name, mark) for name, mark in move.marks.items()}
-        far = {name for name, mark in move.marks.items() if _gap(starts[name], mark) > self._stage}
-        stages = max((ceil(_gap(starts[name], move.marks[name]) / self._stage) for name in far), default=1)
-        found: list[c.Command] = []
-        for stage in range(1, stages):
-            found += self._leg(view, move, far, (stage - 1) / stages, stage / stages, time)
-        for name in far:
-            around = self._on_the_way(view, move, name, (stages - 1) / stages)
-            found += self._makers[name].fresh(view, move.marks[name], time, around=around, band=self._band)
-        for name in [each for each in move.marks if each not in far]:
-            found += self._makers[name].requote(view, move.marks[name], time, ROOM)
-        return [*found, *self._arrival(view, move, time, lasts=lasts)]
-
-    def _leg(self, view: State, move: Move, far: set[str], start: float, end: float, time: int) -> list[c.Command]:
-        """One stage of a far move: a short book at its end, then the marks."""
-        found: list[c.Command] = []
-        marks = {name: self._on_the_way(view, move, name, end) for name in move.marks if name in far}
-        for name, mark in marks.items():
-            around = self._on_the_way(view, move, name, start)
-            maker = self._makers[name]
-            found += maker.fresh(view, mark, time, around=around, band=self._band, levels=STAGE_LEVELS)
-        for pair in dict.fromkeys(self.lines[name].pair for name in marks):
-            before, index = view.marks.index[pair], move.indices[pair]
-            price = self._of_pair(pair).on_tick(_between(before, index, end))
-            found.append(c.SetIndex(pair=pair, price=price, time=time))
-        return [*found, *(c.SetMark(instrument=name, price=mark, time=time) for name, mark in marks.items())]
-
-    def _arrival(self, view: State, move: Move, time: int, *, lasts: bool) -> list[c.Command]:
-        """The prices themselves, as far as they are new."""
-        found: list[c.Command] = []
-        for pair, index in move.indices.items():
-            if index != view.marks.index.get(pair):
-                found.append(c.SetIndex(pair=pair, price=index, time=time))
-        for name, mark in move.marks.items():
-            if lasts or mark != view.marks.mark.get(name):
-                found.append(c.SetMark(instrument=name, price=mark, last=mark if lasts else None, time=time))
-        return found
-
-    def _on_the_way(self, view: State, move: Move, name: str, share: float) -> Decimal:
-        start = view.marks.mark.get(name, move.marks[name])
-        return start if not share else self.lines[name].on_tick(_between(start, move.marks[name], share))
 
     @property
     def _band(self) -> Decimal:
         return Decimal(self.rulebook.liquidation.price_band)
 
-    @property
-    def _stage(self) -> float:
-        return STAGE * float(self._band)
 
-    def _of_pair(self, pair: str) -> Line:
-        return next(line for line in self.lines.values() if line.pair == pair)
-
-
-def _gap(before: Decimal | None, after: Decimal) -> float:
-    return 0.0 if before is None else abs(log(float(after) / float(before)))
-
-
-def _between(start: Decimal, end: Decimal, share: float) -> float:
-    return exp(log(float(start)) + share * log(float(end) / float(start)))
+def _currencies(line: Line) -> tuple[str, ...]:
+    """What an account needs to trade an instrument: its margin, or both sides of a pair."""
+    return (line.instrument.base, line.instrument.quote) if line.spot else (line.instrument.settle,)

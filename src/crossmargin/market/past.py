@@ -1,6 +1,6 @@
 """What a generated market would have shown before it opened: bars that lead to its first price."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from decimal import Decimal
 from math import exp, log, sqrt
 from random import Random
@@ -28,24 +28,25 @@ class GeneratedPast:
     Args:
         coins: Their habits.
         levels: First prices.
-        lines: What is listed.
+        lines: What is listed by now, by id.
         seed: Same seed, same past.
         opened: Time of the first price.
     """
 
     def __init__(
-        self, coins: Mapping[str, Coin], levels: Mapping[str, float], lines: Sequence[Line], seed: str, opened: int
+        self, coins: Mapping[str, Coin], levels: Mapping[str, float], lines: Mapping[str, Line], seed: str, opened: int
     ) -> None:
         """Draw nothing yet."""
         self._coins, self._levels, self._seed = dict(coins), dict(levels), seed
-        self._lines = {line.id: line for line in lines}
-        self._pairs = {line.pair: line for line in reversed(lines)}
+        self._lines = lines
         self._opened = opened
         self._paths: dict[str, tuple[list[float], list[float]]] = {}
 
     def bars(self, kind: PriceKind, name: str) -> Past:
         """Bars of one price before the opening."""
-        line = self._pairs.get(name) if kind == "index" else self._lines.get(name)
+        line = next(
+            (each for each in self._lines.values() if kind == "index" and each.pair == name), self._lines.get(name)
+        )
         if line is None:
             return Past()
         minutes, hours = self._path(line.instrument.base)
@@ -93,7 +94,7 @@ class GeneratedPast:
 
 
 def _bars(line: Line, kind: PriceKind, path: list[float], first: int, step: int, random: Random) -> list[Candle]:
-    premium = 0 if kind == "index" else float(line.terms.premium)
+    premium = 0 if kind == "index" else _premium(line, first)
     width = float(line.terms.touch) if kind == "last" else 0.0
     found = []
     for number in range((len(path) - 1) // POINTS):
@@ -109,3 +110,10 @@ def _bars(line: Line, kind: PriceKind, path: list[float], first: int, step: int,
             )
         )  # fmt: skip
     return found
+
+
+def _premium(line: Line, time: int) -> float:
+    """What the contract's price was over the index: of a dated one, as it is at the first bar."""
+    expiry = line.instrument.expiry
+    left = 0.0 if expiry is None else expiry.timestamp() * 1000 - time
+    return float(line.terms.premium) + float(line.terms.basis) * left / YEAR_MS

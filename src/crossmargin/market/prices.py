@@ -15,8 +15,11 @@ __all__ = ["Prices"]
 class Prices(Protocol):
     """A source of prices; asked at ascending times, after `start`."""
 
-    def start(self, time: int, view: State) -> None:
+    def start(self, time: int, view: State, lines: Sequence[Line]) -> None:
         """Begin at a time; where the venue has prices already, go on from them."""
+
+    def add(self, line: Line) -> None:
+        """One more instrument is listed."""
 
     def read(self, time: int) -> Mapping[str, Sequence[Quote]]:
         """What the sources of each index pair say."""

@@ -5,7 +5,7 @@ market itself. Nothing here reads a clock: the present is the time of the last t
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import Literal
 
@@ -83,22 +83,25 @@ class PublicTape:
     """What the public can read of a market.
 
     Args:
-        instruments: What is listed.
         past: Bars before the opening, by kind of price and by instrument id (or pair, of an index); asked once each.
     """
 
-    def __init__(
-        self, instruments: Mapping[str, Instrument], past: Callable[[PriceKind, str], Past] = _nothing
-    ) -> None:
+    def __init__(self, past: Callable[[PriceKind, str], Past] = _nothing) -> None:
         """Start with what was before."""
         self.time = 0
-        self.instruments = dict(instruments)
+        self.instruments: dict[str, Instrument] = {}
         self._past = past
         self._series: dict[tuple[PriceKind, str], Series] = {}
-        self._trades: dict[str, deque[Trade]] = {name: deque(maxlen=TRADES_KEPT) for name in instruments}
+        self._trades: dict[str, deque[Trade]] = {}
         self._funding: dict[str, FundingRate] = {}
-        self._settled: dict[str, deque[Settled]] = {name: deque(maxlen=SETTLEMENTS_KEPT) for name in instruments}
+        self._settled: dict[str, deque[Settled]] = {}
         self._days: dict[str, tuple[int, Candle]] = {}
+
+    def add(self, instrument: Instrument) -> None:
+        """One more instrument is listed."""
+        self.instruments[instrument.id] = instrument
+        self._trades.setdefault(instrument.id, deque(maxlen=TRADES_KEPT))
+        self._settled.setdefault(instrument.id, deque(maxlen=SETTLEMENTS_KEPT))
 
     # ------------------------------------------------------------------ fed by whoever drives the market
 
@@ -118,9 +121,6 @@ class PublicTape:
                     self.on_index(event.pair, event.price, time)
                 case e.FundingSettled():
                     self.on_settled(event.instrument, (Settled(time=event.period * PERIOD_MS, rate=event.rate),))
-                case e.InstrumentListed():
-                    self._trades.setdefault(event.instrument, deque(maxlen=TRADES_KEPT))
-                    self._settled.setdefault(event.instrument, deque(maxlen=SETTLEMENTS_KEPT))
 
     def on_trade(self, instrument: str, price: Decimal, contracts: Decimal, buys: bool, time: int, number: int) -> None:
         """A trade happened."""

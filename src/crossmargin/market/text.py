@@ -7,7 +7,7 @@ import re
 
 from crossmargin.errors import InputError
 from crossmargin.market.generated import GeneratedPrices
-from crossmargin.market.listing import lines_of, read_listing, venue
+from crossmargin.market.listing import read_listing, venue
 from crossmargin.market.market import Market
 from crossmargin.market.paths import named_scenarios
 from crossmargin.market.walk import Happening
@@ -26,8 +26,8 @@ def open_market(text: str) -> Market:
     Raises:
         InputError: one line that says what would be right.
 
-    >>> open_market("generated:7").instruments[0]
-    'BTC-USDT-SWAP'
+    >>> [command.instrument for command in open_market("generated:7").opening(0)[:2]]
+    ['BTC-USDT-SWAP', 'ETH-USDT-SWAP']
     """
     kind, _, rest = text.partition(":")
     kind, comma, events = kind.partition(",")
@@ -43,9 +43,8 @@ def open_market(text: str) -> Market:
 
 def generated(seed: str, happenings: list[Happening]) -> Market:
     """A generated market."""
-    listing, rulebook = read_listing(), venue()
-    lines = lines_of(listing, rulebook)
-    return Market(rulebook, listing, lines, GeneratedPrices(listing.coins, lines, seed, happenings), seed)
+    listing = read_listing()
+    return Market(venue(), listing, GeneratedPrices(listing.coins, seed, happenings), seed)
 
 
 def happening(text: str) -> Happening:

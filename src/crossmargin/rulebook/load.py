@@ -340,10 +340,11 @@ def _instrument(file: str, id: str, entry: _InstrumentEntry) -> Instrument:
 
 def _template(entry: _TemplateEntry) -> Template:
     fields = {name: getattr(entry, name) for name in entry.__struct_fields__}
-    for name in ("id", "unified", "base"):
+    for name in ("id", "unified"):
         fields.pop(name)
-    if not fields["quote"]:
-        fields.pop("quote")
+    for name in ("base", "quote"):
+        if not fields[name]:
+            fields.pop(name)
     return Template(id=entry.id, unified=entry.unified, fields=fields)
 
 

@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from datetime import date
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
@@ -10,7 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from crossmargin.domain.account import MarginMode
-from crossmargin.domain.instrument import Instrument
+from crossmargin.domain.instrument import Instrument, OptionType
 from crossmargin.errors import MissingDataError
 from crossmargin.rulebook.collateral import Collateral
 from crossmargin.rulebook.liquidation_rules import LiquidationRules
@@ -23,42 +24,83 @@ TierKey = tuple[str, str, MarginMode]
 """Kind, family (or instrument id), margin mode."""
 
 
+_PARTS = {
+    "{base}": "[A-Z0-9]+?",
+    "{quote}": "[A-Z0-9]+?",
+    "{expiry}": "[0-9]{6}",
+    "{strike}": "[1-9][0-9]{0,9}",
+    "{right}": "[CP]",
+}
+_RIGHTS = {"C": OptionType.CALL, "P": OptionType.PUT}
+
+
 class Template(Struct, frozen=True):
-    """A pattern of ids that are all listed alike, for example ``{base}-{quote}-SWAP``."""
+    """A pattern of ids that are all listed alike, for example ``{base}-{quote}-SWAP`` or ``BTC-USD-{expiry}``.
+
+    Attributes:
+        id: The venue's ids; ``{expiry}`` is a day as in 261225, ``{strike}`` a whole number, ``{right}`` C or P.
+        unified: The same in the names that most libraries use.
+        fields: What all of them share.
+        hour: Hour of the day, UTC, at which those with an ``{expiry}`` end.
+    """
 
     id: str
     unified: str
     fields: dict[str, Any]
+    hour: int = 8
 
     def match(self, name: str) -> Instrument | None:
         """Build the instrument that a venue id or unified name stands for, or None."""
         for pattern in (self.id, self.unified):
             found = _pattern(pattern).fullmatch(name)
             if found:
-                return self._build(**found.groupdict())
+                return self._build(found.groupdict())
         return None
 
-    def _build(self, base: str, quote: str = "") -> Instrument:
-        fields: dict[str, Any] = {"id": self.id, "unified": self.unified, "quote": quote, **self.fields}
+    def _build(self, parts: dict[str, str]) -> Instrument | None:
+        fields: dict[str, Any] = {
+            "quote": parts.get("quote", ""),
+            **self.fields,
+            "id": self.id,
+            "unified": self.unified,
+        }
         for key, value in fields.items():
             if isinstance(value, str):
-                fields[key] = value.format(base=base, quote=quote)
-        return Instrument(base=base, **fields)
+                fields[key] = value.format(**{"quote": "", **parts})
+        fields.setdefault("base", parts.get("base", ""))
+        if "expiry" in parts:
+            day = _day(parts["expiry"])
+            if day is None:
+                return None
+            fields["expiry"] = day.replace(hour=self.hour)
+        if "strike" in parts:
+            fields["strike"] = Decimal(parts["strike"])
+        if "right" in parts:
+            fields["option_type"] = _RIGHTS[parts["right"]]
+        return Instrument(**fields)
+
+
+def _day(text: str) -> datetime | None:
+    """A day written as 261225; None where the calendar has no such day."""
+    try:
+        return datetime(2000 + int(text[:2]), int(text[2:4]), int(text[4:]), tzinfo=UTC)
+    except ValueError:
+        return None
 
 
 def _pattern(template: str) -> re.Pattern[str]:
     """Turn ``{base}-{quote}-SWAP`` into a pattern; a name used twice has to be the same twice."""
     seen: set[str] = set()
     parts = []
-    for piece in re.split(r"(\{base\}|\{quote\})", template):
+    for piece in re.split(r"(\{[a-z]+\})", template):
         name = piece.strip("{}")
-        if piece not in ("{base}", "{quote}"):
+        if piece not in _PARTS:
             parts.append(re.escape(piece))
         elif name in seen:
             parts.append(f"(?P={name})")
         else:
             seen.add(name)
-            parts.append(f"(?P<{name}>[A-Z0-9]+?)")
+            parts.append(f"(?P<{name}>{_PARTS[piece]})")
     return re.compile("".join(parts))
 
 
