@@ -179,7 +179,9 @@ class Maker:
         return [each for each in tickets if each.order.instrument == self.line.id and each.order.side == side]
 
     def inventory(self, view: State, mark: Decimal) -> float:
-        """What the maker holds, as a share of what it may hold; from -1 to 1."""
+        """What the maker holds, as a share of what it may hold, from -1 to 1; nothing before it has been opened."""
+        if self.line.maker not in view.owners:
+            return 0.0
         full = float(self.line.terms.depth) * INVENTORY_LEVELS
         held = self.line.held(view, self.line.maker)
         return min(1.0, max(-1.0, self.line.usd(held, mark) / full))

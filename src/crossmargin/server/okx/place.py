@@ -14,7 +14,8 @@ from crossmargin.domain.account import (
     TimeInForce,
     TriggerBy,
 )
-from crossmargin.domain.instrument import Instrument
+from crossmargin.domain.arithmetic import ZERO
+from crossmargin.domain.instrument import Instrument, Kind
 from crossmargin.server.exchange import Exchange
 from crossmargin.server.okx.answers import OkxError, text
 from crossmargin.server.okx.call import Call, Parameters
@@ -52,25 +53,35 @@ def order_command(call: Call, given: Parameters, now: int) -> c.PlaceOrder:
     price = given.needed("px") if kind != OrderType.MARKET else None
     side = OrderSide(given.choice("side", ("buy", "sell")))
     loss, profit = attached_stops(given)
+    mode = MarginMode(given.choice("tdMode", _MODES))
     size = given.needed("sz")
-    if instrument.lot_size is not None and size % instrument.lot_size:
+    spends = _spends(given, instrument, kind, side, mode)
+    if not spends and instrument.lot_size is not None and size % instrument.lot_size:
         raise OkxError("51121", f"Order quantity must be a multiple of the lot size {text(instrument.lot_size)}.")
     return c.PlaceOrder(
         account=call.account,
         instrument=instrument.id,
         side=side,
-        contracts=size,
+        contracts=ZERO if spends else size,
+        quote_size=size if spends else None,
         price=price,
         type=kind,
         time_in_force=terms,
-        margin_mode=MarginMode(given.choice("tdMode", _MODES)),
-        position_side=side_of(call, given),
+        margin_mode=mode,
+        position_side=None if mode == MarginMode.CASH else side_of(call, given),
         reduce_only=given.flag("reduceOnly"),
         client_id=given.client_id(),
         stop_loss=loss,
         take_profit=profit,
         time=now,
     )
+
+
+def _spends(given: Parameters, instrument: Instrument, kind: OrderType, side: OrderSide, mode: MarginMode) -> bool:
+    """Whether ``sz`` is money: of a spot purchase at market, unless ``tgtCcy`` says base."""
+    unit = given.choice("tgtCcy", ("base_ccy", "quote_ccy"), "quote_ccy")
+    spot = mode == MarginMode.CASH and instrument.kind in (Kind.SPOT, Kind.MARGIN)
+    return spot and kind == OrderType.MARKET and side == OrderSide.BUY and unit == "quote_ccy"
 
 
 def side_of(call: Call, given: Parameters) -> Side | None:
