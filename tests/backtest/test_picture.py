@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from crossmargin.backtest.picture import draw
 from crossmargin.backtest.replay import Replay, replay
 from crossmargin.backtest.svg import nice_ticks, spread, thin
-from crossmargin.cli.demo import CHAPTERS, day_trader, play
+from crossmargin.cli.demo_fates import CHAPTERS, day_trader, play
 from crossmargin.domain.account import Account, Position, Side
 from crossmargin.market.candles import Bar, Tape
 from crossmargin.market.funding import NO_FUNDING

@@ -6,7 +6,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from crossmargin.cli.demo import CHAPTERS, day_trader, play
+from crossmargin.cli.demo_fates import CHAPTERS, day_trader, play
 from crossmargin.cli.main import main
 from crossmargin.cli.replay import command
 from crossmargin.margin.pool import Status
@@ -61,7 +61,7 @@ def test_fate_two_cross_loses_everything(seed: int) -> None:
 
 def test_demo_tells_both_fates_and_draws_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Exit 0, plain words, two pictures of less than 150 KB."""
-    assert run("demo", "--out", str(tmp_path)) == 0
+    assert run("demo", "fates", "--out", str(tmp_path)) == 0
     text = capsys.readouterr().out
     assert "Cross: every leg survives." in text
     assert "Isolated: long SOL and long BTC liquidated, 5,900 USDT of margin lost; short ETH survives." in text
@@ -74,7 +74,7 @@ def test_demo_tells_both_fates_and_draws_them(tmp_path: Path, capsys: pytest.Cap
 
 def test_demo_stops_when_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """--seconds bounds the run, and stopping is no failure."""
-    assert run("demo", "--seconds", "0.000001", "--out", str(tmp_path)) == 0
+    assert run("demo", "fates", "--seconds", "0.000001", "--out", str(tmp_path)) == 0
     assert "Stopped after" in capsys.readouterr().out
 
 

@@ -1,177 +1,105 @@
-"""`crossmargin demo`: two fates of one book, cross and isolated, through two crashes."""
+"""`crossmargin demo`: a paper exchange with a day trader's book, ready to be traded on."""
 
-import time
-from collections.abc import Callable
+import socket
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from crossmargin.cli import screen
-from crossmargin.domain.arithmetic import total
+from crossmargin.cli.demo_fates import command as fates
+from crossmargin.cli.demo_fates import day_trader
 from crossmargin.errors import InputError
 
 if TYPE_CHECKING:
-    from crossmargin.backtest.fate import Fate
-    from crossmargin.backtest.replay import Replay
-    from crossmargin.formats.account_file import Book
+    from crossmargin.server.run import Started
 
-__all__ = ["BOOK", "CHAPTERS", "command", "day_trader", "play"]
+__all__ = ["command"]
 
-SEED = 1
-BOOK = {
-    "venue": "textbook",
-    "balances": {"USDT": "10000"},
-    "positions": [
-        {
-            "instrument": "BTC-USDT-SWAP",
-            "side": "long",
-            "base_size": "0.5",
-            "entry_price": "90000",
-            "leverage": "10",
-        },
-        {
-            "instrument": "ETH-USDT-SWAP",
-            "side": "short",
-            "base_size": "10",
-            "entry_price": "3000",
-            "leverage": "10",
-        },
-        {
-            "instrument": "SOL-USDT-SWAP",
-            "side": "long",
-            "base_size": "100",
-            "entry_price": "140",
-            "leverage": "10",
-        },
-    ],
-    "marks": {"BTC-USDT-SWAP": "90000", "ETH-USDT-SWAP": "3000", "SOL-USDT-SWAP": "140"},
-}
+PORT = 8080
+FOLDER = "crossmargin-demo"
 
 
-class Chapter(NamedTuple):
-    """One path, why it is told, and the name of its picture."""
-
-    path: str
-    story: str
-    picture: str
-
-
-CHAPTERS = (
-    Chapter(
-        "crash-2025-10-10",
-        "Everything falls at once, for half an hour. The short ETH leg earns while the long legs lose.",
-        "cross-carries-the-book.svg",
-    ),
-    Chapter(
-        "alt-collapse-2025-10-10",
-        "The same evening, but SOL falls as SUI did, and BTC and ETH move about half as far.",
-        "cross-loses-everything.svg",
-    ),
-)
-
-
-class _OutOfTimeError(Exception):
-    """The demo was told to stop by now."""
-
-
-@click.command("demo")
+@click.group("demo", invoke_without_command=True)
 @click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help="Stop after this long.")
-@click.option("--out", default="crossmargin-demo", show_default=True, metavar="FOLDER", help="Where pictures go.")
-def command(seconds: float | None, out: str) -> int:
-    """Walk a day trader's book through two crashes, in cross and in isolated mode.
+@click.option("--port", type=click.IntRange(0, 65535), help=f"Default: {PORT}, or a free one if that is taken.")
+@click.option("--folder", default=FOLDER, show_default=True, metavar="FOLDER", help="Where the exchange is kept.")
+@click.option("--market", default="generated:1", show_default=True, metavar="TEXT", help="Where prices come from.")
+@click.pass_context
+def command(ctx: click.Context, seconds: float | None, port: int | None, folder: str, market: str) -> int:
+    """Run a paper exchange with a demo account that holds a day trader's book.
 
-    10,000 USDT; long 0.5 BTC at 90,000, short 10 ETH at 3,000, long 100 SOL at 140, all at 10x.
+    10,000 USDT; long 0.5 BTC at 90,000, short 10 ETH at 3,000, long 100 SOL at 140, all cross at 10x. A second start
+    goes on where the first ended; a folder that is removed begins anew. `crossmargin demo fates` tells of the same book
+    in two crashes.
 
-    Example: crossmargin demo --out pictures
+    Example: crossmargin demo --seconds 60
     """
-    end = None if seconds is None else time.monotonic() + seconds
-    folder = _folder(out)
-    book = day_trader()
-    screen.say("A day trader holds 10,000 USDT and, at 10x: long 0.5 BTC at 90,000, short 10 ETH at 3,000,")
-    screen.say("long 100 SOL at 140. In cross mode the three legs share all 10,000; in isolated mode each")
-    screen.say("has its own margin (4,500 + 3,000 + 1,400) and 1,100 stay aside.")
-    try:
-        for number, chapter in enumerate(CHAPTERS, 1):
-            _tell(number, chapter, play(book, chapter.path, _clock(end)), folder)
-    except _OutOfTimeError:
-        screen.say()
-        screen.say(f"Stopped after {seconds:g} s, as asked.")
+    if ctx.invoked_subcommand is not None:
         return 0
-    screen.say()
-    screen.say("Neither mode is safer. Cross lets the legs help each other, down to the last coin in the pool;")
-    screen.say("isolated gives up a leg early and caps what it can cost.")
-    return 0
-
-
-def day_trader() -> "Book":
-    """The book of the demo."""
-    from crossmargin.formats.account_file import build_book
-
-    return build_book(BOOK, "demo")
-
-
-def play(book: "Book", path: str, progress: Callable[[int], None] | None = None, *, seed: int = SEED) -> "Replay":
-    """Walk the book through a named path, from its entry prices, without funding."""
-    from crossmargin.backtest.replay import replay
-    from crossmargin.market.funding import NO_FUNDING
-    from crossmargin.market.paths import generate, named_scenarios
-
-    instruments = [book.rulebook.instrument(position.instrument) for position in book.account.positions]
-    coins = {each.id: each.underlying for each in instruments}
-    tape = generate(named_scenarios()[path], coins, book.marks.mark, seed=seed)
-    return replay(book.account, tape, book.rulebook, funding=NO_FUNDING, base=book.marks, progress=progress)
-
-
-def _clock(end: float | None) -> Callable[[int], None]:
-    def check(bars: int) -> None:
-        if end is not None and time.monotonic() > end:
-            raise _OutOfTimeError
-
-    return check
-
-
-def _folder(out: str) -> Path:
-    folder = Path(out)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        from crossmargin.server import run
+    except ImportError as error:
+        raise InputError("demo", "", f"{error.name} is missing: pip install 'crossmargin[serve]'") from None
+    from crossmargin.market.text import open_market
+
+    place = Path(folder)
+    try:
+        place.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError("--out", out, error.strerror or str(error)) from None
-    return folder
+        raise InputError("--folder", folder, error.strerror or str(error)) from None
+    options = run.Options(
+        database=place / "venue.db",
+        port=_free(port),
+        demo=True,
+        book=day_trader(),
+        seconds=seconds,
+    )
+    return run.serve(open_market(market), options, welcome)
 
 
-def _tell(number: int, chapter: Chapter, found: "Replay", folder: Path) -> None:
-    from crossmargin.cli.fates import show_outcome
-    from crossmargin.cli.replay import save_picture
-    from crossmargin.market.paths import named_scenarios
+command.add_command(fates)
 
-    title = named_scenarios()[chapter.path].title
-    screen.heading(f"{number}. {title}")
-    screen.say(chapter.story)
-    show_outcome(found, from_file=False)
+
+def _free(port: int | None) -> int:
+    """The port asked for; else the usual one, or 0 (any) where somebody holds it."""
+    if port is not None:
+        return port
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", PORT))
+        except OSError:
+            return 0
+    return PORT
+
+
+def welcome(started: "Started", at: dict[str, Any]) -> None:
+    """Say where it is and how to trade on it."""
+    account = started.exchange.venue.assessment("demo").currencies["USDT"]
+    screen.say(f"The exchange is open: {at['url']}")
+    screen.say(f"  WebSocket      {at['ws_url']}")
+    for name in ("key", "secret", "passphrase", "admin_token"):
+        screen.say(f"  {name.replace('_', ' '):<14} {at[name]}")
     screen.say()
-    for fate in found.fates.values():
-        screen.say(_plainly(fate, found.unit))
-    picture = folder / chapter.picture
-    save_picture(str(picture), found, title)
-    screen.say(f"Picture: {picture}")
+    equity = screen.human(account.equity, 2)
+    ratio = screen.percent(account.margin_ratio)
+    screen.say(f"The demo account has {equity} USDT and three positions; its margin ratio is {ratio}.")
+    screen.say("Trade on it with ccxt, unmodified:")
+    screen.say()
+    for line in snippet(at):
+        screen.say(f"  {line}")
+    screen.say()
+    screen.say(f"Move a price:  crossmargin market move BTC-USDT-SWAP 80000 --url {at['url']} --admin-token TOKEN")
+    screen.say("Ctrl-C ends it; what was answered is kept.")
 
 
-def _plainly(fate: "Fate", unit: str) -> str:
-    """What happened, in one sentence."""
-    left = f"{screen.human(fate.end_equity, 2)} of {screen.human(fate.start_equity, 2)} {unit} are left."
-    mode = fate.mode.capitalize()
-    if not fate.liquidated:
-        return f"{mode}: every leg survives. {left}"
-    lost = f"{screen.human(total(fate.lost.values()), 2)} {unit}"
-    if not fate.final.positions:
-        return f"{mode}: the whole book is liquidated and {lost} are lost. {left}"
-    gone = " and ".join(_leg(each) for each in fate.liquidated)
-    kept = " and ".join(_leg(each.id) for each in fate.final.positions)
-    return f"{mode}: {gone} liquidated, {lost} of margin lost; {kept} survive{'' if ' and ' in kept else 's'}. {left}"
-
-
-def _leg(position_id: str) -> str:
-    """``SOL-USDT-SWAP:long:isolated`` as people say it."""
-    instrument, side, _ = position_id.rsplit(":", 2)
-    return f"{side} {instrument.partition('-')[0]}"
+def snippet(at: dict[str, Any]) -> list[str]:
+    """Five lines of Python that trade on it."""
+    urls = f'{{"api": {{"rest": "{at["url"]}", "ws": "{at["ws_url"]}"}}}}'
+    return [
+        "import ccxt",
+        f'okx = ccxt.okx({{"apiKey": "{at["key"]}", "secret": "{at["secret"]}",',
+        f'                "password": "{at["passphrase"]}", "urls": {urls}}})',
+        'okx.create_order("BTC/USDT:USDT", "market", "buy", 1, params={"tdMode": "cross"})',
+        'print(okx.fetch_balance()["USDT"], [p["contracts"] for p in okx.fetch_positions()])',
+    ]

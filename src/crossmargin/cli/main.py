@@ -29,7 +29,7 @@ _VERBS = {
     "market": ("market", "Move the prices of a generated market."),
     "keys": ("keys", "Accounts and API keys of a paper exchange."),
     "venues": ("venues", "Rulebooks, their sources and how sure each rule is."),
-    "demo": ("demo", "Two fates of one book: cross and isolated through two crashes."),
+    "demo": ("demo", "A paper exchange with a day trader's book, ready to be traded on."),
 }
 
 

@@ -3,10 +3,14 @@
 from collections.abc import Iterator
 from decimal import Decimal
 
+import msgspec
+
 from crossmargin.domain import command as c
 from crossmargin.domain.account import Account, MarginMode, OrderSide, Position, PositionMode, Side
-from crossmargin.domain.arithmetic import ZERO
+from crossmargin.domain.arithmetic import ZERO, plain, quotient
+from crossmargin.domain.instrument import Kind
 from crossmargin.errors import InputError
+from crossmargin.formats.account_file import Book
 from crossmargin.rulebook.model import Rulebook
 from crossmargin.server.okx.names import funding_account
 from crossmargin.server.venue import Venue
@@ -27,19 +31,20 @@ def demo_money(account: str, now: int, *, flat: bool) -> Iterator[c.Command]:
     yield c.Deposit(account=wallet, currency="USDT", amount=_TO_TRANSFER, reference=f"{account}.funding", time=now)
 
 
-def trade_in(venue: Venue, account: str, book: Account, source: str) -> None:
+def trade_in(venue: Venue, account: str, given: Book, source: str) -> None:
     """Give an account the balances and positions of a file, before the market opens.
 
     Each position is an order at its entry price that meets a counterparty of the house; fees are paid and given back
-    as a deposit, so that the balance is the file's.
+    as a deposit, so that the balance is the file's. Sizes are taken over in coins, since a contract of the file's venue
+    may be another than one of this.
 
     Raises:
         InputError: the file holds what is not traded here.
     """
     now = venue.now()
     rulebook = venue.state.rulebook
-    for position in book.positions:
-        _check(position, rulebook, source)
+    positions = tuple(_as_here(each, given.rulebook, rulebook, source) for each in given.account.positions)
+    book = msgspec.structs.replace(given.account, positions=positions)
     venue.run(_opening(account, book, rulebook, now))
     for position in book.positions:
         for command in _trade(account, position, book.position_mode, now):
@@ -53,10 +58,17 @@ def trade_in(venue: Venue, account: str, book: Account, source: str) -> None:
             venue.run([c.Deposit(account=account, currency=currency, amount=missing, reference=reference, time=now)])
 
 
-def _check(position: Position, rulebook: Rulebook, source: str) -> None:
-    if position.margin_mode == MarginMode.CASH or position.assets or position.liability:
-        raise InputError(source, position.id, "a demo account holds perpetuals and futures")
-    rulebook.tier_table(rulebook.instrument(position.instrument), position.margin_mode)
+def _as_here(position: Position, theirs: Rulebook, ours: Rulebook, source: str) -> Position:
+    """A position of the file in the contracts of this venue."""
+    there = theirs.instrument(position.instrument)
+    if there.kind not in (Kind.PERPETUAL, Kind.FUTURE):
+        raise InputError(source, position.id, "a demo account starts with perpetuals and futures")
+    here = ours.instrument(there.unified or there.id)
+    ours.tier_table(here, position.margin_mode)
+    contracts = quotient(position.contracts * there.unit, here.unit)
+    if here.lot_size is not None and contracts % here.lot_size:
+        raise InputError(source, position.id, f"{plain(contracts)} contracts are no multiple of {plain(here.lot_size)}")
+    return msgspec.structs.replace(position, instrument=here.id, contracts=contracts)
 
 
 def _opening(account: str, book: Account, rulebook: Rulebook, now: int) -> Iterator[c.Command]:

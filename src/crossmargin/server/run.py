@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -92,16 +93,19 @@ def open_exchange(market: Market, options: Options, now: Callable[[], int] = wal
     shelf = Shelf() if place is None else Shelf(f"{place}.history")
     history = History(shelf, journal.engine.state.instrument, internal)
     venue = Venue(journal, history, now)
-    _remember(market, store)
-    venue.watch(market.tape.observe)
     if place is None:
         keys = KeyStore(Path(tempfile.mkdtemp(prefix="crossmargin-")) / "keys")
     else:
         keys = KeyStore(Path(f"{place}.keys"))
     fresh = not venue.state.owners
     if fresh and options.book is not None:
-        trade_in(venue, DEMO, options.book.account, "--book")
-    venue.run(market.opening(venue.now(), venue.state))
+        trade_in(venue, DEMO, options.book, "--book")
+    first = market.opening(venue.now(), venue.state)
+    _remember(market, store)
+    venue.watch(market.tape.observe)
+    venue.run(first)
+    if fresh and options.book is not None:
+        _at_the_books_marks(market, venue, options.book)
     key = _demo(venue, keys, options) if options.demo else None
     return Started(exchange=Exchange(venue, market, keys, secrets.token_urlsafe(24)), key=key)
 
@@ -112,6 +116,15 @@ def _remember(market: Market, store: Store) -> None:
     for row in store.rows(max(0, last.sequence - _REMEMBERED)) if last is not None else ():
         record = decoded(row, store.place)
         market.tape.observe(record.sequence, record.events, record.command.time)
+
+
+def _at_the_books_marks(market: Market, venue: Venue, book: Book) -> None:
+    """Start a market whose prices can be moved at the prices of the book, so that its figures are the account's."""
+    for name, mark in book.marks.mark.items():
+        instrument = market.rulebook.instrument(book.rulebook.instrument(name).unified or name)
+        if instrument.id in market.instruments:
+            with contextlib.suppress(InputError):  # replayed and live prices are nobody's to move
+                venue.run(market.move(instrument.id, Decimal(mark), venue.now(), venue.state))
 
 
 def _demo(venue: Venue, keys: KeyStore, options: Options) -> NewKey:
