@@ -184,8 +184,10 @@ class Position(Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         """Accept plain words for sides and modes, and refuse what no position can be."""
-        force_setattr(self, "side", Side(self.side))
-        force_setattr(self, "margin_mode", MarginMode(self.margin_mode))
+        if self.side.__class__ is not Side:
+            force_setattr(self, "side", Side(self.side))
+        if self.margin_mode.__class__ is not MarginMode:
+            force_setattr(self, "margin_mode", MarginMode(self.margin_mode))
         if self.contracts < 0 or self.assets < 0 or self.liability < 0:
             raise ValueError(f"{self.instrument}: size, assets and liability are zero or more; side says the direction")
         if self.leverage <= 0:
@@ -250,7 +252,9 @@ class Order(Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         """Accept plain words for sides and modes, and refuse what no order can be."""
         for name, kind in _ORDER_WORDS:
-            force_setattr(self, name, kind(getattr(self, name)))
+            word = getattr(self, name)
+            if word.__class__ is not kind:
+                force_setattr(self, name, kind(word))
         if self.contracts < self.filled or self.filled < 0:
             raise ValueError(f"{self.instrument}: {self.filled} filled of {self.contracts}")
         if self.leverage <= 0:

@@ -35,7 +35,7 @@ class PositionKey(Struct, frozen=True, order=True):
     @property
     def cell(self) -> str:
         """Its name inside cells: ``ann/BTC-USDT-SWAP/long/cross``."""
-        return f"{self.account}/{self.instrument}/{self.side.value}/{self.margin_mode.value}"
+        return "/".join((self.account, self.instrument, self.side, self.margin_mode))
 
 
 class Held(Struct, frozen=True, kw_only=True):

@@ -20,10 +20,16 @@ def with_stops(state: State, events: Iterator[e.Event]) -> Iterator[e.Event]:
     An order ends when it is filled, or cancelled after a part was: the stop is for what was filled.
     """
     for event in events:
+        if event.__class__ not in _ENDING:
+            yield event
+            continue
         ended = _ended(state, event)
         yield event
         for ticket, filled in ended:
             yield from _attach(state, ticket, filled)
+
+
+_ENDING = (e.Filled, e.LiquidationFill, e.OrderCancelled)
 
 
 def _ended(state: State, event: e.Event) -> list[tuple[Ticket, Decimal]]:
@@ -43,7 +49,7 @@ def _ended(state: State, event: e.Event) -> list[tuple[Ticket, Decimal]]:
 
 def _carries(ticket: Ticket) -> bool:
     order = ticket.order
-    return order.type != OrderType.OCO and (order.stop_loss is not None or order.take_profit is not None)
+    return (order.stop_loss is not None or order.take_profit is not None) and order.type != OrderType.OCO
 
 
 def _attach(state: State, parent: Ticket, filled: Decimal) -> Iterator[e.Event]:

@@ -10,7 +10,10 @@ need not be asked. Whoever is not cleared is assessed. A bound never makes a fig
 What orders hold is carried forward from order to order; the rest is a handful of products for each position.
 """
 
+from collections.abc import Collection
 from decimal import Decimal, Inexact
+
+from msgspec import Struct
 
 from crossmargin.domain.account import MarginMode, Order, Side
 from crossmargin.domain.arithmetic import ONE, ZERO
@@ -40,6 +43,13 @@ class Standing:
         self.names: list[str] = []
 
 
+class Exposure(Struct, frozen=True):
+    """The positions of an account: gain and margin by currency, contracts and value by instrument."""
+
+    pools: dict[str, tuple[Decimal, Decimal]]
+    parts: dict[str, tuple[Decimal, Decimal]]
+
+
 Standings = dict[str, Standing]
 Fills = list[tuple[Decimal, Decimal]]
 """Price and size of each fill."""
@@ -53,7 +63,17 @@ class Bounds:
         warn: The ratio above which nothing has to be said; at least 1.
     """
 
-    __slots__ = ("_cells", "_counts_orders", "_immediate_loss", "_marks", "_rulebook", "_scales", "covered", "warn")
+    __slots__ = (
+        "_cells",
+        "_counts_orders",
+        "_exposures",
+        "_immediate_loss",
+        "_marks",
+        "_rulebook",
+        "_scales",
+        "covered",
+        "warn",
+    )
 
     def __init__(
         self, rulebook: Rulebook, marks: dict[str, Decimal], cells: dict[str, dict[str, Decimal]], *, plain: bool
@@ -63,6 +83,7 @@ class Bounds:
         self.covered = covers(rulebook) and not plain
         self._rulebook, self._marks, self._cells = rulebook, marks, cells
         self._scales: dict[str, Scale | None] = {}
+        self._exposures: dict[str, Exposure | None] = {}
         self._counts_orders = rules.order_maintenance or rules.tier_includes_orders
         self._immediate_loss = rules.admission == "hold_and_immediate_loss"
         self.warn = max(ONE, rules.warn_at)
@@ -136,21 +157,15 @@ class Bounds:
 
     def _standings(self, owner: Owner, extra: tuple[str, Decimal, Decimal] | None) -> Standings | None:
         """As `standings`; `extra` contracts of an instrument, and their value, are required for as well."""
+        exposure = self._exposure(owner)
+        if exposure is None:
+            return None
         found: Standings = {}
-        parts: dict[str, tuple[Decimal, Decimal]] = {}
-        for key, held in owner.positions.items():
-            scale = self.scale(key.instrument)
-            if scale is None or key.margin_mode is not MarginMode.CROSS:
-                return None
-            value = scale.value(held.contracts, self._marks[key.instrument])
-            entry = scale.value(held.contracts, held.entry_price)
-            gain = value - entry if (key.side is Side.LONG) is not scale.inverse else entry - value
-            if scale.at_entry:
-                value = max(value, entry)
-            pool = self._pool(found, owner, scale.settle)
+        for currency, (gain, margin) in exposure.pools.items():
+            pool = self._pool(found, owner, currency)
             pool.supports += gain
-            pool.spare += gain - UP.divide(value, held.leverage)
-            parts[key.instrument] = _joined(parts.get(key.instrument), held.contracts, value)
+            pool.spare += gain - margin
+        parts = exposure.parts.copy()
         for name, (contracts, cost) in owner.load.sums.items():
             scale = self._scales[name]
             assert scale is not None
@@ -167,6 +182,44 @@ class Bounds:
             parts[name] = _joined(parts.get(name), contracts, value)
         self._require(found, parts)
         return found
+
+    def _exposure(self, owner: Owner) -> Exposure | None:
+        """What the positions of an account come to at the marks, computed once until one of them changes."""
+        try:
+            return self._exposures[owner.id]
+        except KeyError:
+            found = self._exposures[owner.id] = self._exposed(owner)
+            return found
+
+    def _exposed(self, owner: Owner) -> Exposure | None:
+        found = Exposure({}, {})
+        for key, held in owner.positions.items():
+            scale = self.scale(key.instrument)
+            if scale is None or key.margin_mode is not MarginMode.CROSS:
+                return None
+            value = scale.value(held.contracts, self._marks[key.instrument])
+            entry = scale.value(held.contracts, held.entry_price)
+            gain = value - entry if (key.side is Side.LONG) is not scale.inverse else entry - value
+            if scale.at_entry:
+                value = max(value, entry)
+            gains, margins = found.pools.get(scale.settle, _NOTHING)
+            found.pools[scale.settle] = (gains + gain, margins + UP.divide(value, held.leverage))
+            found.parts[key.instrument] = _joined(found.parts.get(key.instrument), held.contracts, value)
+        return found
+
+    def forget(self, account: str) -> None:
+        """A position of an account has changed."""
+        self._exposures.pop(account, None)
+
+    def revalue(self, holders: Collection[str]) -> None:
+        """The mark of what these accounts hold has moved."""
+        kept = self._exposures
+        for account in [name for name in kept if name in holders] if len(kept) < len(holders) else holders:
+            kept.pop(account, None)
+
+    def agrees(self, other: "Bounds", owner: Owner) -> bool:
+        """Whether what is kept of an account's positions is what another, new one comes to."""
+        return self._exposure(owner) == other._exposure(owner)
 
     def _pool(self, found: Standings, owner: Owner, currency: str) -> Standing:
         pool = found.get(currency)

@@ -28,7 +28,8 @@ def decide(state: State, command: c.Command, nominate: Nominate = everyone) -> I
 
 
 def _decided(state: State, command: c.Command, nominate: Nominate) -> Iterator[e.Event]:
-    yield from market.timers(state)
+    if state.timers:
+        yield from market.timers(state)
     seen: list[tuple[str, str, Any]] = []
     for event in _ANSWERS[type(command)](state, command):
         yield event
@@ -47,8 +48,13 @@ def _decided(state: State, command: c.Command, nominate: Nominate) -> Iterator[e
                 _note_prices(event, seen)
 
 
+_PRICED = (e.MarkSet, e.Filled, e.LiquidationFill)
+
+
 def _note_prices(event: e.Event, seen: list[tuple[str, str, Any]]) -> None:
     """Prices that waiting orders look at."""
+    if event.__class__ not in _PRICED:
+        return
     if isinstance(event, e.MarkSet):
         seen.append((event.instrument, "mark", event.price))
         if event.last is not None:

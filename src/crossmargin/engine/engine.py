@@ -1,7 +1,7 @@
 """Engine.submit(command) -> events: the one door."""
 
 from collections.abc import Mapping
-from decimal import localcontext
+from decimal import getcontext, localcontext, setcontext
 
 from msgspec import Struct
 
@@ -89,27 +89,34 @@ class Engine:
         check_shape(command)
         events: list[Event] = []
         sequence, time = self.sequence, self.state.time
-        with localcontext(EXACT):
+        outer = getcontext()
+        setcontext(EXACT)
+        try:
             self._stamp(command)
-            try:
-                for event in decide(self.state, command, self.nominate):
-                    self.apply(event)
-                    events.append(event)
-            except CrossMarginError:
-                assert not events, "D10: a command that cannot be judged has changed something"
-                self.sequence, self.state.time = sequence, time
-                raise
+            for event in decide(self.state, command, self.nominate):
+                self.apply(event)
+                events.append(event)
             return self._close(tuple(events))
+        except CrossMarginError:
+            assert not events, "D10: a command that cannot be judged has changed something"
+            self.sequence, self.state.time = sequence, time
+            raise
+        finally:
+            setcontext(outer)
 
     def replay(self, command: Command, events: tuple[Event, ...]) -> Outcome:
         """Apply recorded events without deciding again."""
-        with localcontext(EXACT):
+        outer = getcontext()
+        setcontext(EXACT)
+        try:
             self._stamp(command)
             for event in events:
                 self.apply(event)
             self.state.touched.clear()
             self.state.moved.clear()
             return self._close(events)
+        finally:
+            setcontext(outer)
 
     def apply(self, event: Event) -> None:
         """Apply one event; whoever watches an engine event by event overrides this."""

@@ -133,6 +133,8 @@ def cover(state: State, account: str, instrument: Instrument, effect: Effect) ->
 def shrink(state: State, account: str, instrument: str) -> Iterator[e.Event]:
     """Cut the youngest reduce-only orders back to what their position still has; attached stops end with it."""
     owner = state.owners[account]
+    if not owner.reducing:
+        return
     lives = [each for each in owner.live() if each.order.reduce_only and each.order.instrument == instrument]
     left: dict[PositionKey, Decimal] = {}
     for ticket in sorted(lives, key=lambda each: each.priority):

@@ -1,8 +1,9 @@
 """Guards: the questions that a command must answer before anything happens, in the order of `RejectReason`."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
+from functools import cache
 
 from crossmargin.domain import command as c
 from crossmargin.domain.account import MarginMode, Order, OrderSide, OrderType, Side, TimeInForce
@@ -59,10 +60,28 @@ def check_shape(command: c.Command) -> None:
             digits, dot, dash and underscore.
     """
     kind = command.__class__.__name__
-    for field in _SIZES:
-        value = getattr(command, field, None)
-        if value is not None and not (field == "contracts" and _by_quote(command)):
+    sizes, names, shaped = _fields(command.__class__)
+    for field in sizes:
+        value = getattr(command, field)
+        if value is not None and not (field == "contracts" and not value and _by_quote(command)):
             _size(kind, field, value)
+    for field in names:
+        name = getattr(command, field)
+        if name and not _NAME.fullmatch(name):
+            raise InputError(kind, field, f"{name[:40]!r}: letters, digits, dot, dash and underscore, at most 64")
+    if shaped:
+        _check_rest(command, kind)
+
+
+@cache
+def _fields(kind: type[c.Command]) -> tuple[tuple[str, ...], tuple[str, ...], bool]:
+    """Sizes and names of a kind of command, and whether it has anything else to check."""
+    fields = kind.__struct_fields__
+    rest = any(name in fields for name in ("amount", "rate", "stop_loss"))
+    return tuple(name for name in _SIZES if name in fields), tuple(name for name in _NAMES if name in fields), rest
+
+
+def _check_rest(command: c.Command, kind: str) -> None:
     for field, value in _nested(command):
         _size(kind, field, value)
     rate = getattr(command, "rate", None)
@@ -71,10 +90,6 @@ def check_shape(command: c.Command) -> None:
     amount = getattr(command, "amount", None)
     if amount is not None and amount % QUANTUM:
         raise InputError(kind, "amount", f"{amount} is no multiple of {QUANTUM}")
-    for field in _NAMES:
-        name = getattr(command, field, None)
-        if name and not _NAME.fullmatch(name):
-            raise InputError(kind, field, f"{name[:40]!r}: letters, digits, dot, dash and underscore, at most 64")
 
 
 def _by_quote(command: c.Command) -> bool:
@@ -90,6 +105,8 @@ def _nested(command: c.Command) -> Iterator[tuple[str, object]]:
     if isinstance(command, c.PlaceOrder):
         parts.append(("trailing", command.trailing))
     for name, part in parts:
+        if part is None:
+            continue
         for field in ("trigger_price", "price", "percent", "distance", "active_price"):
             value = getattr(part, field, None)
             if value is not None:
@@ -99,6 +116,9 @@ def _nested(command: c.Command) -> Iterator[tuple[str, object]]:
 def _size(kind: str, field: str, value: object) -> None:
     if not isinstance(value, Decimal) or not value.is_finite() or value <= 0:
         raise InputError(kind, field, f"{value} is not a number above zero")
+    text = str(value)
+    if len(text) <= _PLACES_MAX and "E" not in text:
+        return
     exponent = value.as_tuple().exponent
     if value.adjusted() >= _WHOLE_DIGITS_MAX or (isinstance(exponent, int) and -exponent > _PLACES_MAX):
         raise InputError(kind, field, f"{value} has more than 18 digits before or 12 after the point")
@@ -173,21 +193,32 @@ def misquoted(order: c.PlaceOrder) -> str:
 
 def incomplete(order: Order) -> str:
     """What an order of its type lacks, or has too much of; empty when it is complete."""
-    checks = {
-        OrderType.LIMIT: order.price is not None,
-        OrderType.POST_ONLY: order.price is not None and order.time_in_force == TimeInForce.GTC,
-        OrderType.MARKET: order.price is None,
-        OrderType.TRIGGER: order.trigger_price is not None,
-        OrderType.STOP_LOSS: order.trigger_price is not None,
-        OrderType.TAKE_PROFIT: order.trigger_price is not None,
-        OrderType.OCO: order.stop_loss is not None and order.take_profit is not None,
-        OrderType.TRAILING: order.trailing is not None
-        and (order.trailing.percent is None) is not (order.trailing.distance is None)
-        and order.trailing.on in ("last", "mark", "equity"),
-    }
-    if not checks[order.type]:
+    if not _COMPLETE[order.type](order):
         return f"a {order.type.value.replace('_', ' ')} order lacks its price, trigger or distance"
     return _overloaded(order)
+
+
+def _triggered(order: Order) -> bool:
+    return order.trigger_price is not None
+
+
+def _trailing(order: Order) -> bool:
+    trailing = order.trailing
+    if trailing is None or (trailing.percent is None) is (trailing.distance is None):
+        return False
+    return trailing.on in ("last", "mark", "equity")
+
+
+_COMPLETE: dict[OrderType, Callable[[Order], bool]] = {
+    OrderType.LIMIT: lambda order: order.price is not None,
+    OrderType.POST_ONLY: lambda order: order.price is not None and order.time_in_force == TimeInForce.GTC,
+    OrderType.MARKET: lambda order: order.price is None,
+    OrderType.TRIGGER: _triggered,
+    OrderType.STOP_LOSS: _triggered,
+    OrderType.TAKE_PROFIT: _triggered,
+    OrderType.OCO: lambda order: order.stop_loss is not None and order.take_profit is not None,
+    OrderType.TRAILING: _trailing,
+}
 
 
 def _overloaded(order: Order) -> str:

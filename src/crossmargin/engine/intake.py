@@ -26,7 +26,9 @@ def admit_as_if_filled(state: State, ticket: Ticket) -> Refusal | None:
     An order that only reduces is never refused for margin, unless it would close for more than the pool is worth. One
     that opens may, as far as it is filled at once, neither leave less than nothing free nor a pool at the trigger.
     """
-    order, found = ticket.order, list(fillable(state, ticket))
+    order = ticket.order
+    meets = state.books[order.instrument].first(order.side, order.price) is not None
+    found = list(fillable(state, ticket)) if meets else []
     if state.bounds.clears(state.owners[ticket.account], order, found):
         return None
     kept = state.assessment(ticket.account)

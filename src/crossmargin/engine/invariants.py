@@ -9,6 +9,7 @@ from decimal import Decimal
 from crossmargin.domain.account import OrderSide, PositionMode, Side
 from crossmargin.domain.arithmetic import ZERO
 from crossmargin.domain.ledger import QUANTUM
+from crossmargin.engine.bounds import Bounds
 from crossmargin.engine.owner import Load
 from crossmargin.engine.state import State
 from crossmargin.margin.assess import assess
@@ -157,7 +158,10 @@ def _cached(state: State) -> None:
 
 def _bounded(state: State) -> None:
     """R4: what orders hold is the fold of the orders, and no bound is on the wrong side of the exact figure."""
+    fresh_bounds = Bounds(state.rulebook, state.marks.mark, state.cells, plain=state.plain)
     for owner in state.owners.values():
+        if not state.bounds.agrees(fresh_bounds, owner):
+            raise BreachError("R4", f"{owner.id}: what its positions come to is stale")
         fold = Load()
         for ticket in owner.orders.values():
             state.bounds.put(fold, ticket)

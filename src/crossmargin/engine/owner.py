@@ -37,6 +37,7 @@ class Owner:
         currencies: Currencies in which it has, or had, money.
         positions: Open positions.
         orders: Unfinished orders.
+        reducing: Those of them that only reduce.
         leverage: Leverage chosen by instrument and margin mode.
         clients: Digest and engine id of each order accepted under a client id.
         cash: Name of its cash cells.
@@ -46,7 +47,7 @@ class Owner:
 
     __slots__ = (
         "cash", "clients", "currencies", "id", "leverage", "load", "number", "orders", "position_mode", "positions",
-        "timer", "warned",
+        "reducing", "timer", "warned",
     )  # fmt: skip
 
     def __init__(self, name: str, number: int) -> None:
@@ -60,6 +61,7 @@ class Owner:
         self.currencies: dict[str, None] = {}
         self.positions: dict[PositionKey, Held] = {}
         self.orders: dict[str, Ticket] = {}
+        self.reducing: dict[str, None] = {}
         self.leverage: dict[tuple[str, MarginMode], Decimal] = {}
         self.clients: dict[str, tuple[str, str]] = {}
         self.warned: dict[str, None] = {}

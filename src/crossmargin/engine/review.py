@@ -46,8 +46,7 @@ def review(state: State, nominate: Nominate) -> Iterator[e.Event]:
     ranking = Ranking()
     deferred: dict[tuple[str, str], None] = {}
     while state.touched or state.moved:
-        names = {**state.touched, **dict.fromkeys(nominated(state, nominate))}
-        accounts = sorted((state.owners[name] for name in names), key=lambda owner: owner.number)
+        accounts = _accounts(state, nominate)
         state.touched.clear()
         queue: list[_Due] = []
         for owner in accounts:
@@ -56,7 +55,8 @@ def review(state: State, nominate: Nominate) -> Iterator[e.Event]:
             if owner.internal:
                 yield from _fund(state, owner, ranking)
             else:
-                yield from _debts(state, owner)
+                if _owes(state, owner):
+                    yield from _debts(state, owner)
                 if owner.warned or (owner.positions and state.bounds.safe(owner) is None):
                     yield from _look(state, owner, queue, deferred)
         for each in sorted(queue, key=lambda found: (found.ratio, found.number)):
@@ -80,6 +80,21 @@ def _look(state: State, owner: Owner, queue: list[_Due], deferred: dict[tuple[st
     gone = [name for name in owner.warned if _absent(assessment, name)]
     for name in gone:
         yield e.WarningLifted(account=owner.id, pool=name)
+
+
+def _accounts(state: State, nominate: Nominate) -> list[Owner]:
+    """Whom to look at, in the order of their numbers."""
+    owners = state.owners
+    names = {**state.touched, **dict.fromkeys(nominated(state, nominate))} if state.moved else state.touched
+    accounts = [owners[name] for name in names]
+    if len(accounts) > 1:
+        accounts.sort(key=lambda owner: owner.number)
+    return accounts
+
+
+def _owes(state: State, owner: Owner) -> bool:
+    """Whether an account has less than nothing in some currency."""
+    return any(state.cells[currency].get(owner.cash, ZERO) < 0 for currency in owner.currencies)
 
 
 def _debts(state: State, owner: Owner) -> Iterator[e.Event]:

@@ -21,8 +21,7 @@ Entity = tuple[EntityKey, Any]
 def entities(state: State) -> Iterator[Entity]:
     """Every fact, in an order in which they can be put back: what a snapshot writes and a full hash covers."""
     yield ("rulebook",), state.rulebook_name
-    for counter, value in state.counters.items():
-        yield ("counter", counter), value
+    yield ("counters",), state.counters
     for owner in state.owners.values():
         yield from _of_owner(owner)
     yield from _of_market(state)
@@ -140,8 +139,9 @@ def _cell(state: State, key: EntityKey, value: Decimal) -> None:
     state.dirty[key] = value
 
 
-def _counter(state: State, key: EntityKey, value: int) -> None:
-    state.count(key[1], value)
+def _counters(state: State, _key: EntityKey, value: dict[str, int]) -> None:
+    for counter, number in value.items():
+        state.count(counter, number)
 
 
 def _position(state: State, _key: EntityKey, value: Held) -> None:
@@ -161,7 +161,7 @@ def _reads(kind: Any, put: Putter) -> tuple[msgspec.msgpack.Decoder[Any], Putter
 
 _RESTORE: dict[str, tuple[msgspec.msgpack.Decoder[Any], Putter]] = {
     "rulebook": _reads(str, _rulebook),
-    "counter": _reads(int, _counter),
+    "counters": _reads(dict[str, int], _counters),
     "account": _reads(tuple[int, str, int], _account),
     "leverage": _reads(Decimal, _leverage),
     "client": _reads(tuple[str, str], _client),

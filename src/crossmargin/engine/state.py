@@ -63,7 +63,7 @@ class State:
         self.kept: dict[str, Assessment] = {}
         self.dirty: dict[EntityKey, Any] = {}
         self.before: dict[tuple[str, str], Decimal] = {}
-        self.dirty.update({("counter", name): 0 for name in self.counters})
+        self.dirty["counters",] = self.counters
         self.dirty["rulebook",] = self.rulebook_name
 
     # ------------------------------------------------------------------ reading
@@ -192,6 +192,7 @@ class State:
         holders, kept = self.holders.get(instrument, {}), self.kept
         for account in [name for name in kept if name in holders] if len(kept) < len(holders) else holders:
             kept.pop(account, None)
+        self.bounds.revalue(holders)
 
     def post(self, transfers: tuple[Transfer, ...]) -> None:
         """Move money: the only way in which a cell changes."""
@@ -230,6 +231,7 @@ class State:
         else:
             positions.pop(key, None)
             self._hold(key.instrument, key.account, -1)
+        self.bounds.forget(key.account)
         self.dirty["position", key.cell] = held if held.contracts else None
         if key.side == Side.LONG:
             grown = held.contracts - (old.contracts if old is not None else ZERO)
@@ -258,6 +260,8 @@ class State:
         owner.orders[ticket.id] = ticket
         if old is None or old.state == "waiting" or old.order is not ticket.order:
             self.bounds.put(owner.load, ticket)
+        if ticket.order.reduce_only:
+            owner.reducing[ticket.id] = None
         self.dirty["order", ticket.id] = ticket
         self.touch(ticket.account)
 
@@ -267,6 +271,7 @@ class State:
         self._leave(ticket)
         owner = self.owners[ticket.account]
         del owner.orders[order]
+        owner.reducing.pop(order, None)
         self.bounds.drop(owner.load, order)
         self._hold(ticket.order.instrument, ticket.account, -1)
         self.dirty["order", order] = None
@@ -287,7 +292,7 @@ class State:
     def count(self, counter: str, value: int) -> None:
         """Set a counter."""
         self.counters[counter] = value
-        self.dirty["counter", counter] = value
+        self.dirty["counters",] = self.counters
 
     def _leave(self, ticket: Ticket | None) -> None:
         if ticket is None:
