@@ -115,7 +115,7 @@ class TriggerBy(StrEnum):
     INDEX = "index"
 
 
-class AttachedStop(Struct, frozen=True, kw_only=True):
+class AttachedStop(Struct, frozen=True, gc=False, kw_only=True):
     """A stop-loss or take-profit attached to an order or position.
 
     Attributes:
@@ -129,7 +129,7 @@ class AttachedStop(Struct, frozen=True, kw_only=True):
     price: Decimal | None = None
 
 
-class Trailing(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Trailing(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     """A trailing stop: a fraction or a distance, on last or mark price or on account equity.
 
     Attributes:
@@ -145,7 +145,7 @@ class Trailing(Struct, frozen=True, kw_only=True, omit_defaults=True):
     active_price: Decimal | None = None
 
 
-class Position(Struct, frozen=True, kw_only=True):
+class Position(Struct, frozen=True, gc=False, kw_only=True):
     """One holding in one instrument, on one side, under one margin mode.
 
     Attributes:
@@ -204,7 +204,7 @@ class Position(Struct, frozen=True, kw_only=True):
         return self.liability + self.interest
 
 
-class Order(Struct, frozen=True, kw_only=True):
+class Order(Struct, frozen=True, gc=False, kw_only=True):
     """An order, resting (live) or asked about (new).
 
     Attributes:
@@ -271,7 +271,7 @@ class Order(Struct, frozen=True, kw_only=True):
         return self.type in (OrderType.LIMIT, OrderType.MARKET, OrderType.POST_ONLY)
 
 
-class Account(Struct, frozen=True, kw_only=True):
+class Account(Struct, frozen=True, gc=False, kw_only=True):
     """Balances, positions and orders at one moment.
 
     Attributes:

@@ -54,7 +54,9 @@ __all__ = [
 PriceState = Literal["healthy", "suspect", "stale", "frozen"]
 
 
-class _Command(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True, tag_field="kind"):
+class _Command(
+    Struct, frozen=True, gc=False, kw_only=True, forbid_unknown_fields=True, omit_defaults=True, tag_field="kind"
+):
     """What all have in common: `time`, milliseconds since 1970."""
 
     time: int = 0

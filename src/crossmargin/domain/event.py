@@ -49,7 +49,7 @@ __all__ = [
 ]
 
 
-class _Event(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind"):
+class _Event(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag_field="kind"):
     """Common part: money that moved, and positions as they are afterwards (a size of zero is gone)."""
 
     transfers: tuple[Transfer, ...] = ()

@@ -24,7 +24,7 @@ QUANTUM = Decimal("0.00000001")
 """The smallest amount that a transfer may move."""
 
 
-class PositionKey(Struct, frozen=True, order=True):
+class PositionKey(Struct, frozen=True, gc=False, order=True):
     """What tells one position from another: account, instrument, side, margin mode."""
 
     account: str
@@ -38,7 +38,7 @@ class PositionKey(Struct, frozen=True, order=True):
         return "/".join((self.account, self.instrument, self.side, self.margin_mode))
 
 
-class Held(Struct, frozen=True, kw_only=True):
+class Held(Struct, frozen=True, gc=False, kw_only=True):
     """An open position; its cost and its isolated margin are cells of the ledger.
 
     Attributes:
@@ -56,7 +56,7 @@ class Held(Struct, frozen=True, kw_only=True):
     opened: int
 
 
-class Transfer(Struct, frozen=True, array_like=True):
+class Transfer(Struct, frozen=True, gc=False, array_like=True):
     """Money that moves: out of `debit`, into `credit`. The amount is above zero and a multiple of the quantum."""
 
     debit: str
@@ -66,7 +66,7 @@ class Transfer(Struct, frozen=True, array_like=True):
     reason: str
 
 
-class Ticket(Struct, frozen=True, kw_only=True):
+class Ticket(Struct, frozen=True, gc=False, kw_only=True):
     """An order that was accepted and is not finished.
 
     Attributes:

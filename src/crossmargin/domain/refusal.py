@@ -40,7 +40,7 @@ class RejectReason(StrEnum):
     WOULD_BE_LIQUIDATED = "would_be_liquidated"
 
 
-class Refusal(Struct, frozen=True, kw_only=True):
+class Refusal(Struct, frozen=True, gc=False, kw_only=True):
     """A refusal with its figures.
 
     Attributes:

@@ -258,6 +258,14 @@ class Bounds:
                 return None
         return found
 
+    def survives(self, owner: Owner, instrument: str, loss: Decimal) -> bool:
+        """Whether an account surely stays above the trigger when a part of a position is closed at a loss."""
+        scale, found = self.scale(instrument), self.standings(owner)
+        if scale is None or found is None or scale.settle not in found:
+            return False
+        found[scale.settle].supports -= loss
+        return all(each.supports > each.requires for each in found.values())
+
     def clears(self, owner: Owner, order: Order, fills: Fills) -> bool:
         """Whether a new cross order surely finds its margin, as it is and as these fills would leave it."""
         scale = self.scale(order.instrument) if self.covered else None

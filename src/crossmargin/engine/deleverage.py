@@ -17,6 +17,7 @@ from crossmargin.domain.instrument import Instrument
 from crossmargin.domain.ledger import QUANTUM, Held, PositionKey
 from crossmargin.engine.execute import cover, shrink
 from crossmargin.engine.money import opened
+from crossmargin.engine.scale import NOISE
 from crossmargin.engine.settle import Terms, close, moved, receives, trade, worth_at
 from crossmargin.engine.state import State
 from crossmargin.liquidation.bankruptcy import closing_value
@@ -232,7 +233,8 @@ def _haircut(state: State, victim: Held, instrument: Instrument, size: Decimal, 
 
 def _ruins(state: State, victim: Held, instrument: Instrument, size: Decimal, value: Decimal) -> bool:
     """Whether a victim that is safe would be at the trigger afterwards."""
-    if _haircut(state, victim, instrument, size, value) <= 0:
+    loss = _haircut(state, victim, instrument, size, value)
+    if loss <= 0 or state.bounds.survives(state.owners[victim.key.account], instrument.id, loss + value * NOISE):
         return False
     execution = Execution(
         instrument=instrument,

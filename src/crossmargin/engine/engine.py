@@ -22,7 +22,7 @@ from crossmargin.rulebook.model import Rulebook
 __all__ = ["Engine", "Outcome"]
 
 
-class Outcome(Struct, frozen=True):
+class Outcome(Struct, frozen=True, gc=False):
     """What came of one command.
 
     Attributes:

@@ -20,7 +20,7 @@ from crossmargin.margin.valuation import value_at
 __all__ = ["Effect", "Terms", "charged", "close", "fee_of", "moved", "receives", "trade", "value_of", "worth_at"]
 
 
-class Effect(Struct, frozen=True):
+class Effect(Struct, frozen=True, gc=False):
     """What one side of a fill brings: transfers, positions, and what an isolated margin could not pay."""
 
     transfers: tuple[Transfer, ...] = ()
@@ -38,7 +38,7 @@ class Effect(Struct, frozen=True):
         )
 
 
-class Terms(Struct, frozen=True, kw_only=True):
+class Terms(Struct, frozen=True, gc=False, kw_only=True):
     """Under which terms a side trades."""
 
     account: str

@@ -25,7 +25,7 @@ ROOT = bytes(32)
 _ENCODER = msgspec.msgpack.Encoder(decimal_format="string")
 
 
-class Record(Struct, frozen=True, array_like=True):
+class Record(Struct, frozen=True, gc=False, array_like=True):
     """One command and what came of it."""
 
     sequence: int
@@ -34,7 +34,7 @@ class Record(Struct, frozen=True, array_like=True):
     state: bytes
 
 
-class Header(Struct, frozen=True, kw_only=True):
+class Header(Struct, frozen=True, gc=False, kw_only=True):
     """What a journal starts with.
 
     Attributes:
@@ -50,7 +50,7 @@ class Header(Struct, frozen=True, kw_only=True):
     first: bytes
 
 
-class Row(Struct, frozen=True):
+class Row(Struct, frozen=True, gc=False):
     """A record as a store keeps it."""
 
     sequence: int

@@ -220,6 +220,9 @@ def _contracts_of(leg: Leg, delta: Decimal) -> Decimal:
 
 def _unhedged(assessment: Assessment, legs: Legs) -> Step | None:
     """The single cut after which what supports the pool exceeds what it needs by most."""
+    if len(legs) == 1:  # nothing to choose from
+        ((leg, need),) = legs
+        return Step(phase="unhedged", cuts=(Cut(_position(leg), _tier_cut(assessment, legs, leg, need)),))
     best: tuple[Decimal, str, Cut] | None = None
     for leg, need in legs:
         position = _position(leg)

@@ -23,7 +23,7 @@ __all__ = ["Assessment", "CurrencyFigures", "PositionFigures", "assess"]
 NOTHING_REQUIRED = "nothing is required: no position and no order needs maintenance margin"
 
 
-class PositionFigures(Struct, frozen=True, kw_only=True):
+class PositionFigures(Struct, frozen=True, gc=False, kw_only=True):
     """Figures of one position; amounts in the currency of its pool. docs/spec.md 4 lists the keys."""
 
     id: str
@@ -48,7 +48,7 @@ class PositionFigures(Struct, frozen=True, kw_only=True):
     status: Status
 
 
-class CurrencyFigures(Struct, frozen=True, kw_only=True):
+class CurrencyFigures(Struct, frozen=True, gc=False, kw_only=True):
     """Figures of one currency; `margin_ratio` and `status` are those of its cross pool. Keys: docs/spec.md 4."""
 
     balance: Decimal
@@ -69,7 +69,7 @@ class CurrencyFigures(Struct, frozen=True, kw_only=True):
     status: Status
 
 
-class Assessment(Struct, frozen=True, kw_only=True):
+class Assessment(Struct, frozen=True, gc=False, kw_only=True):
     """What an account is worth, needs and risks, with everything that led there.
 
     Attributes:

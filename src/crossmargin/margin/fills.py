@@ -12,7 +12,7 @@ from crossmargin.margin.valuation import notional
 __all__ = ["Execution", "average_entry", "fill", "find", "put"]
 
 
-class Execution(msgspec.Struct, frozen=True, kw_only=True):
+class Execution(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """One execution of one order.
 
     Attributes:

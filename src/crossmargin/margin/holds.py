@@ -38,7 +38,7 @@ class HoldKind(StrEnum):
     OPTION_BUY = "option buy"
 
 
-class Hold(Struct, frozen=True, kw_only=True):
+class Hold(Struct, frozen=True, gc=False, kw_only=True):
     """What one order holds.
 
     Attributes:

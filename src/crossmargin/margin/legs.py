@@ -38,7 +38,7 @@ class Path(IntEnum):
     RECIPROCAL = 2
 
 
-class Leg(Struct, frozen=True, kw_only=True):
+class Leg(Struct, frozen=True, gc=False, kw_only=True):
     """One position, or the opening part of one live order, seen from its pool.
 
     Attributes:
@@ -88,7 +88,7 @@ class Leg(Struct, frozen=True, kw_only=True):
         return value if self.instrument.inverse else self.contracts * self.instrument.unit
 
 
-class Requirement(Struct, frozen=True):
+class Requirement(Struct, frozen=True, gc=False):
     """Maintenance margin and closing fee of one leg, and the tier (from 0) that set them."""
 
     maintenance: Decimal

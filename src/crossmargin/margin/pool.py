@@ -24,10 +24,13 @@ class Status(StrEnum):
     @property
     def severity(self) -> int:
         """0 safe, 1 warning, 2 liquidation."""
-        return list(Status).index(self)
+        return _SEVERITY[self]
 
 
-class Risk(Struct, frozen=True, kw_only=True):
+_SEVERITY = {status: place for place, status in enumerate(Status)}
+
+
+class Risk(Struct, frozen=True, gc=False, kw_only=True):
     """The verdict on one pool, all in its currency.
 
     Attributes:
@@ -59,10 +62,11 @@ class Risk(Struct, frozen=True, kw_only=True):
     @property
     def ratio(self) -> Decimal | None:
         """What supports / what is required, None when nothing is required."""
-        return quotient(self.available, self.required) if self.required else None
+        required = self.required
+        return quotient(self.available, required) if required else None
 
 
-class Pool(Struct, frozen=True, kw_only=True):
+class Pool(Struct, frozen=True, gc=False, kw_only=True):
     """One pool: its legs, their requirements and the verdict.
 
     Attributes:
