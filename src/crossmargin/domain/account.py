@@ -204,7 +204,7 @@ class Position(Struct, frozen=True, gc=False, kw_only=True):
         return self.liability + self.interest
 
 
-class Order(Struct, frozen=True, gc=False, kw_only=True):
+class Order(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     """An order, resting (live) or asked about (new).
 
     Attributes:

@@ -66,7 +66,7 @@ class Transfer(Struct, frozen=True, gc=False, array_like=True):
     reason: str
 
 
-class Ticket(Struct, frozen=True, gc=False, kw_only=True):
+class Ticket(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     """An order that was accepted and is not finished.
 
     Attributes:

@@ -19,7 +19,7 @@ from crossmargin.rulebook.model import Rulebook
 
 __all__ = ["FORMAT", "Header", "Record", "Row", "Store", "chained", "decoded", "encoded", "fingerprint", "header_of"]
 
-FORMAT = 2
+FORMAT = 3
 ROOT = bytes(32)
 
 _ENCODER = msgspec.msgpack.Encoder(decimal_format="string")
