@@ -19,9 +19,9 @@ START = 1_790_000_000_000 // 28_800_000 * 28_800_000 + 3_600_123
 class Venue:
     """An engine, its market, and what has happened."""
 
-    def __init__(self, text: str, start: int = START, engine: Engine | None = None) -> None:
+    def __init__(self, text: str, start: int = START, engine: Engine | None = None, speed: float = 1) -> None:
         """Open it, over an engine that goes on, or over a new one."""
-        self.market: Market = market.open(text)
+        self.market: Market = market.open(text, speed)
         self.engine = engine or Engine(self.market.rulebook)
         self.now = start
         self.sent: list[Command] = []

@@ -46,7 +46,7 @@ class _Choices(NamedTuple):
     title: str | None
 
 
-_PATHS = "crash-2020-03-12, crash-2021-05-19, pump-2025-03-26, crash-2025-10-10, alt-collapse-2025-10-10"
+_PATHS = "crash-2020-03-12, crash-2021-05-19, pump-2025-03-26, crash-2025-10-10, flash-pump, alt-collapse-2025-10-10"
 _OPTIONS = (
     click.option(
         "--candles",

@@ -8,12 +8,16 @@ if TYPE_CHECKING:
 __all__ = ["open"]
 
 
-def open(text: str) -> "Market":
-    """Make the market that a text describes, for example ``generated:7``; see docs/markets.md for the forms.
+def open(text: str, speed: float = 1) -> "Market":
+    """Make the market that a text describes, for example ``generated:7``; docs/markets.md has all forms.
+
+    Args:
+        text: What ``--market`` says.
+        speed: How many times faster than they were recorded prices are played.
 
     Raises:
-        InputError: one line that says what would be right.
+        InputError, MissingDataError: one line that says what would be right.
     """
     from crossmargin.market.text import open_market
 
-    return open_market(text)
+    return open_market(text, speed)

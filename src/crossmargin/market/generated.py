@@ -9,7 +9,7 @@ from crossmargin.engine.state import State
 from crossmargin.market.listing import Coin, Line
 from crossmargin.market.past import GeneratedPast
 from crossmargin.market.tape import Past, PriceKind, Settled
-from crossmargin.market.walk import YEAR_MS, Happening, Walk
+from crossmargin.market.walk import Happening, Walk
 from crossmargin.prices.health import Quote
 from crossmargin.prices.mark import basis_price
 
@@ -83,22 +83,13 @@ class GeneratedPrices:
 
     def _premium(self, line: Line) -> float:
         """What the contract's price is over the index; of a dated one it shrinks to nothing towards the end."""
-        return self._mean(line) + self._wander[line.id] * min(1.0, self._left(line) / FADES_LAST_MS)
-
-    def _mean(self, line: Line) -> float:
-        dated = 0.0 if line.instrument.expiry is None else self._left(line) / YEAR_MS
-        return float(line.terms.premium) + float(line.terms.basis) * dated
-
-    def _left(self, line: Line) -> float:
-        """Milliseconds until a dated contract ends; of others, more than matters."""
-        expiry = line.instrument.expiry
-        return float(YEAR_MS) if expiry is None else max(0.0, expiry.timestamp() * 1000 - self._time)
+        return line.mean_premium(self._time) + self._wander[line.id] * min(1.0, line.left(self._time) / FADES_LAST_MS)
 
     def put(self, line: Line, price: Decimal, time: int) -> None:
         """The whole coin moves; the contract named has no premium for now."""
         coin = line.instrument.base
         self._walk.shift(coin, float(price) / self._walk.at(time)[coin])
-        self._wander[line.id] = -self._mean(line)
+        self._wander[line.id] = -line.mean_premium(time)
 
     def volatility(self, line: Line) -> float:
         """That of the coin."""
@@ -111,3 +102,6 @@ class GeneratedPrices:
     def settled(self, line: Line) -> Iterable[Settled]:
         """Drawn around the mean premium."""
         return self._past.settled(line)
+
+    def close(self) -> None:
+        """Nothing is open."""

@@ -1,12 +1,13 @@
 """What a market lists: coins with their habits, instruments with their makers' terms, and the house's money."""
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
 from importlib import resources
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from crossmargin.domain.account import MarginMode, Side
 from crossmargin.domain.arithmetic import ZERO
@@ -24,6 +25,7 @@ __all__ = ["Coin", "Line", "Listing", "Terms", "futures_of", "lines_of", "pair_o
 
 
 SPOT = (Kind.SPOT, Kind.MARGIN)
+YEAR_MS = 365 * 86_400_000
 
 
 class Coin(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -77,6 +79,16 @@ class Listing(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     deposits: dict[str, Positive]
     insurance: dict[str, Positive]
 
+    def recorded(self, coins: Container[str]) -> "Listing":
+        """The same for prices that were recorded: of these coins alone, and with no premium of our own making."""
+        lines = {name: replace(terms, premium=Amount(0)) for name, terms in self.lines.items() if _coin(name) in coins}
+        futures = {name: terms for name, terms in self.futures.items() if _coin(name) in coins}
+        return replace(self, lines=lines, futures=futures)
+
+
+def _coin(name: str) -> str:
+    return name.partition("-")[0]
+
 
 class Line(Struct, frozen=True, kw_only=True):
     """One instrument that the market trades, with everything that its makers need to know of it.
@@ -127,6 +139,16 @@ class Line(Struct, frozen=True, kw_only=True):
         """How the house trades it."""
         return MarginMode.CASH if self.spot else MarginMode.CROSS
 
+    def left(self, time: int) -> float:
+        """Milliseconds until a dated contract ends; of others, more than matters."""
+        expiry = self.instrument.expiry
+        return float(YEAR_MS) if expiry is None else max(0.0, expiry.timestamp() * 1000 - time)
+
+    def mean_premium(self, time: int) -> float:
+        """What the contract's price usually is over its index, a fraction; a basis shrinks towards the end."""
+        years = 0.0 if self.instrument.expiry is None else self.left(time) / YEAR_MS
+        return float(self.terms.premium) + float(self.terms.basis) * years
+
     def contracts(self, usd: float, price: Decimal) -> Decimal:
         """The size that an amount of money buys, in whole lots, at least the smallest order."""
         unit = float(self.instrument.unit)
@@ -141,6 +163,8 @@ class Line(Struct, frozen=True, kw_only=True):
 
     def held(self, view: State, account: str) -> Decimal:
         """What an account holds, in contracts, below zero where it is short; of spot, more or less than when square."""
+        if account not in view.owners:
+            return ZERO
         if self.spot:
             return view.cash(account, self.instrument.base) - self.coins
         found = ZERO

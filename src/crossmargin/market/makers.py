@@ -13,7 +13,7 @@ from crossmargin.domain import command as c
 from crossmargin.domain.account import OrderSide
 from crossmargin.domain.ledger import Ticket
 from crossmargin.engine.state import State
-from crossmargin.market.listing import Line
+from crossmargin.market.listing import YEAR_MS, Line
 
 __all__ = ["LEVELS", "Maker"]
 
@@ -26,7 +26,6 @@ STRESS_FROM, STRESS_FULL = 2.0, 8.0  # speed of the mark against its usual one
 STRESS_STEPS = 4
 THINNED = 0.85  # part of the depth that full stress takes away
 STRETCHED = 4.0  # times the usual distance that full stress adds
-YEAR_MS = 365 * 86_400_000
 
 
 class Maker:

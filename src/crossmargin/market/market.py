@@ -67,6 +67,10 @@ class Market:
         """Ids of what is traded now."""
         return tuple(self.lines)
 
+    def close(self) -> None:
+        """Let go of whatever the source of prices has opened."""
+        self._prices.close()
+
     # ------------------------------------------------------------------ opening
 
     def opening(self, time: int, view: State | None = None) -> list[c.Command]:

@@ -1,18 +1,18 @@
 """What a generated market would have shown before it opened: bars that lead to its first price."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from math import exp, log, sqrt
 from random import Random
 
 from crossmargin.domain.arithmetic import ZERO
-from crossmargin.market.listing import Coin, Line
+from crossmargin.market.listing import YEAR_MS, Coin, Line
 from crossmargin.market.series import HOUR_MS, MINUTE_MS, Candle, joined
 from crossmargin.market.settlements import PERIOD_MS, rate_of
 from crossmargin.market.tape import Past, PriceKind, Settled, amounts_of
-from crossmargin.market.walk import YEAR_MS, shock_of
+from crossmargin.market.walk import shock_of
 
-__all__ = ["GeneratedPast"]
+__all__ = ["HOURS", "MINUTES", "POINTS", "GeneratedPast", "past_of"]
 
 POINTS = 4  # prices a bar
 MINUTES = 1_440
@@ -49,19 +49,9 @@ class GeneratedPast:
         )
         if line is None:
             return Past()
-        minutes, hours = self._path(line.instrument.base)
+        fine, coarse = self._path(line.instrument.base)
         random = Random(f"{self._seed}:past:{kind}:{name}")
-        end = self._opened // MINUTE_MS * MINUTE_MS
-        first = end - MINUTES * MINUTE_MS
-        fine = _bars(line, kind, minutes, first, MINUTE_MS, random)
-        turn = -(-first // HOUR_MS) * HOUR_MS
-        early = _bars(line, kind, hours, turn - HOURS * HOUR_MS, HOUR_MS, random)
-        late: dict[int, list[Candle]] = {}
-        for bar in fine:
-            late.setdefault(bar.time // HOUR_MS * HOUR_MS, []).append(bar)
-        full = [(time, bars) for time, bars in late.items() if time >= turn]
-        hourly = [joined(bars, time, closed=time + HOUR_MS <= end) for time, bars in full]
-        return Past(tuple(fine), (*early, *hourly))
+        return past_of(line, kind, fine, coarse, opened=self._opened, random=random, busy=BUSY)
 
     def settled(self, line: Line) -> list[Settled]:
         """Funding that would have been settled before the opening."""
@@ -93,15 +83,44 @@ class GeneratedPast:
         return path[::-1]
 
 
-def _bars(line: Line, kind: PriceKind, path: list[float], first: int, step: int, random: Random) -> list[Candle]:
-    premium = 0 if kind == "index" else _premium(line, first)
+def past_of(
+    line: Line, kind: PriceKind, fine: Sequence[float], coarse: Sequence[float], *,
+    opened: int, random: Random, busy: float,
+) -> Past:  # fmt: skip
+    """Bars of an instrument from the prices of its coin.
+
+    Args:
+        line: The instrument.
+        kind: Whose bars: those of an index are the coin's own, others carry the contract's premium.
+        fine: Prices by quarters of a minute, the last one at the opening.
+        coarse: Prices by quarters of an hour, the last one where the fine ones begin.
+        opened: When the market opened.
+        random: Of volumes, and of where between bid and ask trades were.
+        busy: How much was traded, in first levels a minute.
+    """
+    end = opened // MINUTE_MS * MINUTE_MS
+    first = end - (len(fine) - 1) // POINTS * MINUTE_MS
+    minutes = _bars(line, kind, fine, first, MINUTE_MS, random, busy)
+    turn = -(-first // HOUR_MS) * HOUR_MS
+    early = _bars(line, kind, coarse, turn - (len(coarse) - 1) // POINTS * HOUR_MS, HOUR_MS, random, busy)
+    late: dict[int, list[Candle]] = {}
+    for bar in minutes:
+        late.setdefault(bar.time // HOUR_MS * HOUR_MS, []).append(bar)
+    full = [(time, bars) for time, bars in late.items() if time >= turn]
+    return Past(tuple(minutes), (*early, *(joined(bars, time, closed=time + HOUR_MS <= end) for time, bars in full)))
+
+
+def _bars(
+    line: Line, kind: PriceKind, path: Sequence[float], first: int, step: int, random: Random, busy: float
+) -> list[Candle]:
+    premium = 0 if kind == "index" else line.mean_premium(first)
     width = float(line.terms.touch) if kind == "last" else 0.0
     found = []
     for number in range((len(path) - 1) // POINTS):
         points = path[number * POINTS : (number + 1) * POINTS + 1]
         prices = [line.on_tick(each * (1 + premium + width * random.uniform(-1, 1))) for each in points]
-        usd = float(line.terms.depth) * BUSY * random.expovariate(1) * (step / MINUTE_MS) if kind == "last" else 0
-        contracts = line.contracts(usd, prices[-1]) if kind == "last" else ZERO
+        usd = float(line.terms.depth) * busy * random.expovariate(1) * (step / MINUTE_MS)
+        contracts = line.contracts(usd, prices[-1]) if kind == "last" and busy else ZERO
         base, quote = amounts_of(line.instrument, contracts, prices[-1])
         found.append(
             Candle(
@@ -110,10 +129,3 @@ def _bars(line: Line, kind: PriceKind, path: list[float], first: int, step: int,
             )
         )  # fmt: skip
     return found
-
-
-def _premium(line: Line, time: int) -> float:
-    """What the contract's price was over the index: of a dated one, as it is at the first bar."""
-    expiry = line.instrument.expiry
-    left = 0.0 if expiry is None else expiry.timestamp() * 1000 - time
-    return float(line.terms.premium) + float(line.terms.basis) * left / YEAR_MS

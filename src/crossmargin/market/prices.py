@@ -42,3 +42,6 @@ class Prices(Protocol):
 
     def settled(self, line: Line) -> Iterable[Settled]:
         """Funding settled before the start."""
+
+    def close(self) -> None:
+        """Let go of whatever was opened."""

@@ -10,12 +10,11 @@ from random import Random
 
 from msgspec import Struct
 
-from crossmargin.market.listing import Coin
+from crossmargin.market.listing import YEAR_MS, Coin
 from crossmargin.market.paths import Scenario, Waypoint
 
 __all__ = ["Happening", "Walk"]
 
-YEAR_MS = 365 * 86_400_000
 MINUTE_MS = 60_000
 LEADER = "BTC"
 
