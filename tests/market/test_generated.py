@@ -3,6 +3,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
+from msgspec.structs import replace
 from tests.market.venues import START, Venue, problem
 
 from crossmargin.domain import command as c
@@ -342,6 +343,19 @@ def test_the_tape_is_bounded() -> None:
         tape.on_trade(BTC, D(90_000), D(1), True, venue.now + number * 60_000, number)
     assert len(tape.trades(BTC, 100_000)) == 500
     assert len(tape.candles(BTC, limit=100_000)) == 1_500
+
+
+def test_the_tape_passes_over_what_is_too_old_or_not_listed_any_more() -> None:
+    """Records of an earlier run, shown again, add their trades and change no bar of now."""
+    venue = Venue("generated:7")
+    tape = venue.market.tape
+    before = tape.candles(BTC, limit=5)
+    fill = next(each for each in venue.events if isinstance(each, e.Filled) and each.instrument == BTC)
+    old = replace(fill, price=D(1))
+    tape.observe(5, [old, replace(old, instrument="BTC-USDT-250328")], START - 600_000)
+    assert tape.candles(BTC, limit=5) == before
+    assert D(1) in [each.price for each in tape.trades(BTC)]
+    assert tape.trades("BTC-USDT-250328") == []
 
 
 # ---------------------------------------------------------------- going on

@@ -69,7 +69,9 @@ class Series:
     def put(
         self, time: int, price: Decimal, *, contracts: Decimal = ZERO, base: Decimal = ZERO, quote: Decimal = ZERO
     ) -> None:
-        """Add one price, with what was traded at it."""
+        """Add one price, with what was traded at it; one from before the newest bar comes too late for any."""
+        if self.minutes and time < self.minutes[-1].time:
+            return
         single = Candle(
             time=time, open=price, high=price, low=price, close=price,
             contracts=contracts, base=base, quote=quote, closed=False,

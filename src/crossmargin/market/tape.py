@@ -90,6 +90,7 @@ class PublicTape:
         """Start with what was before."""
         self.time = 0
         self.instruments: dict[str, Instrument] = {}
+        self._known: set[str | None] = {None}
         self._past = past
         self._series: dict[tuple[PriceKind, str], Series] = {}
         self._trades: dict[str, deque[Trade]] = {}
@@ -100,14 +101,20 @@ class PublicTape:
     def add(self, instrument: Instrument) -> None:
         """One more instrument is listed."""
         self.instruments[instrument.id] = instrument
+        self._known.add(instrument.id)
         self._trades.setdefault(instrument.id, deque(maxlen=TRADES_KEPT))
         self._settled.setdefault(instrument.id, deque(maxlen=SETTLEMENTS_KEPT))
 
     # ------------------------------------------------------------------ fed by whoever drives the market
 
     def observe(self, sequence: int, events: Iterable[e.Event], time: int) -> None:
-        """See what one command led to. A trade's id follows from the command's number: no two are alike, ever."""
+        """See what one command led to. A trade's id follows from the command's number: no two are alike, ever.
+
+        What concerns an instrument that is not listed any more is passed over.
+        """
         for place, event in enumerate(events):
+            if getattr(event, "instrument", None) not in self._known:
+                continue
             match event:
                 case e.Filled():
                     number = trade_id(sequence, place)
