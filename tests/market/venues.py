@@ -20,8 +20,12 @@ class Venue:
     """An engine, its market, and what has happened."""
 
     def __init__(self, text: str, start: int = START, engine: Engine | None = None, speed: float = 1) -> None:
-        """Open it, over an engine that goes on, or over a new one."""
-        self.market: Market = market.open(text, speed)
+        """Open the market of a text, over an engine that goes on, or over a new one."""
+        self.begin(market.open(text, speed), start, engine)
+
+    def begin(self, opened: Market, start: int, engine: Engine | None) -> None:
+        """Open a market."""
+        self.market = opened
         self.engine = engine or Engine(self.market.rulebook)
         self.now = start
         self.sent: list[Command] = []

@@ -6,19 +6,22 @@ live:VENUE                                    a venue that ccxt knows: live:okx
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 from crossmargin.errors import InputError
+from crossmargin.market.feed import Feed
 from crossmargin.market.generated import GeneratedPrices
-from crossmargin.market.listing import read_listing, venue
+from crossmargin.market.listing import lines_of, read_listing, venue
+from crossmargin.market.live import LIVE_RULES, PERIOD_S, LivePrices
 from crossmargin.market.market import Market
 from crossmargin.market.paths import named_scenarios
 from crossmargin.market.replay import ReplayPrices, read_folder
 from crossmargin.market.walk import Happening
 from crossmargin.prices.health import HealthRules
 
-__all__ = ["open_market"]
+__all__ = ["live_market", "open_market"]
 
 _SEED = re.compile(r"[A-Za-z0-9_-]{1,40}")
 _EVENT = re.compile(r"([a-z0-9-]+)@([0-9]{1,6})(ms|s|m|h)(?:x([0-9]{1,4}))?")
@@ -102,4 +105,26 @@ def _moment(text: str) -> int | None:
     return int(found.replace(tzinfo=found.tzinfo or UTC).timestamp() * 1000)
 
 
-_KINDS: dict[str, Callable[[str, float], Market]] = {"generated": _generated, "replay": _replay}
+def _live(text: str, _speed: float) -> Market:
+    return live_market(text or "okx")
+
+
+def live_market(name: str, config: Mapping[str, Any] | None = None, period: float = PERIOD_S) -> Market:
+    """A market that follows a live venue.
+
+    Args:
+        name: The venue's name in ccxt.
+        config: For ccxt, for example other addresses.
+        period: Seconds between two questions.
+
+    Raises:
+        InputError: ccxt is not installed, or does not know the venue.
+    """
+    whole, rulebook = read_listing(), venue()
+    listing = whole.recorded(whole.coins)
+    contracts = [line.instrument.unified for line in lines_of(listing, rulebook) if line.funded]
+    prices = LivePrices(Feed(name, listing.coins, contracts, config), listing.coins, period)
+    return Market(rulebook, listing, prices, "live", LIVE_RULES)
+
+
+_KINDS: dict[str, Callable[[str, float], Market]] = {"generated": _generated, "replay": _replay, "live": _live}
