@@ -33,7 +33,7 @@ async def move(exchange: Exchange, given: dict[str, Any]) -> dict[str, Any]:
     venue, tick = exchange.venue, exchange.listed(name).tick_size
     if tick is not None:
         price = max(tick, floor_to(price + tick / 2, tick))
-    venue.run(exchange.market.move(name, price, venue.now(), venue.state))
+    await venue.submit_all(exchange.market.move(name, price, venue.now(), venue.state))
     return {"instrument": name, "price": plain(price)}
 
 

@@ -56,7 +56,7 @@ async def drive(exchange: Exchange, stopped: Callable[[], None]) -> None:
     while venue.failed is None:
         await asyncio.sleep(market.period_ms / 1000)
         try:
-            venue.run(market.step(venue.now(), venue.state))
+            await venue.submit_all(market.step(venue.now(), venue.state))
         except Exception as error:
             venue.stop(error)
     stopped()

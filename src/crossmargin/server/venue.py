@@ -1,7 +1,13 @@
-"""The venue: one writer in front of the journal. What waits in one turn of the loop is committed together."""
+"""The venue: one writer in front of the journal.
+
+What has come while the last group was being written is decided and committed as the next one. The commit waits for the
+disk beside the loop, so that requests are read and checked meanwhile; reading waits for it (`Venue.settled`), so that
+nobody is shown what might still be lost.
+"""
 
 import asyncio
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from decimal import localcontext
 
 from crossmargin.domain.arithmetic import EXACT
@@ -22,6 +28,7 @@ Listener = Callable[[Changes], None]
 Watcher = Callable[[int, Iterable[Event], int], None]
 """Called with number, events and time of each command that is on disk."""
 
+Waiting = tuple[Command, asyncio.Future[Outcome]]
 Decided = tuple[int, Command, tuple[Event, ...]]
 
 _FOLDED_AT_ONCE = 1000
@@ -45,7 +52,10 @@ class Venue:
         self.journal = journal
         self.history = history
         self._now = now
-        self._pending: list[tuple[Command, asyncio.Future[Outcome]]] = []
+        self._pending: list[Waiting] = []
+        self._writing: asyncio.Task[None] | None = None
+        self._committing: asyncio.Event | None = None
+        self._disk = ThreadPoolExecutor(1, "journal")
         self._listeners: list[Listener] = []
         self._watchers: list[Watcher] = []
         self._since_snapshot = 0
@@ -105,30 +115,58 @@ class Venue:
             CrossMarginError: it cannot be judged; nothing has changed.
             JournalError: the store failed; the venue has stopped.
         """
+        return await self._queued(command)
+
+    async def submit_all(self, commands: Iterable[Command]) -> list[Outcome]:
+        """Decide commands one after another, in one group where nobody else comes between.
+
+        Raises:
+            CrossMarginError: one of them is malformed or cannot be judged; the others stand.
+        """
+        return list(await asyncio.gather(*[self._queued(command) for command in commands]))
+
+    def _queued(self, command: Command) -> asyncio.Future[Outcome]:
+        """Put a command into the group that is decided next."""
         check_shape(command)
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Outcome] = loop.create_future()
-        if not self._pending:
-            loop.call_soon(self._flush)
         self._pending.append((command, answer))
-        return await answer
+        if self._writing is None:
+            self._writing = loop.create_task(self._write())
+        return answer
 
-    def _flush(self) -> None:
-        """Decide and commit all that waits, then answer and tell."""
-        waiting, self._pending = self._pending, []
+    async def settled(self) -> None:
+        """Wait until everything that was decided is on disk: what is read then was not only about to happen."""
+        while self._committing is not None:
+            await self._committing.wait()
+
+    async def _write(self) -> None:
+        """Group after group: decide what waits, commit it beside the loop, answer, and take what has come meanwhile."""
+        while self._pending:
+            waiting, self._pending = self._pending, []
+            changes: Changes | None = None
+            try:
+                results = [self._result(command) for command, _ in waiting]
+                changes = await self._committed(waiting, results)
+            except Exception as error:  # whatever it is, nobody may be told that it went well
+                self.stop(error)
+                results = [JournalError("venue", f"stopped: {error}")] * len(waiting)
+            for (_, answer), result in zip(waiting, results, strict=True):
+                _settle(answer, result)
+            if changes is not None:
+                self._tell(changes)
+        self._writing = None
+
+    async def _committed(self, waiting: list[Waiting], results: list[Outcome | CrossMarginError]) -> Changes:
+        pairs = zip(waiting, results, strict=True)
+        decided = [(each.sequence, command, each.events) for (command, _), each in pairs if isinstance(each, Outcome)]
+        self._committing = asyncio.Event()
         try:
-            results = [self._result(command) for command, _ in waiting]
-            pairs = zip(waiting, results, strict=True)
-            decided = [(r.sequence, w[0], r.events) for w, r in pairs if isinstance(r, Outcome)]
-            changes = self._commit(decided)
-        except Exception as error:
-            self.stop(error)
-            results = [JournalError("venue", f"stopped: {error}")] * len(waiting)
-            changes = None
-        for (_, answer), result in zip(waiting, results, strict=True):
-            _settle(answer, result)
-        if changes is not None:
-            self._tell(changes)
+            await asyncio.get_running_loop().run_in_executor(self._disk, self.journal.commit)
+            return self._taken(decided)
+        finally:
+            self._committing.set()
+            self._committing = None
 
     def _result(self, command: Command) -> Outcome | CrossMarginError:
         """What came of a command, or why it cannot be judged."""
@@ -145,11 +183,12 @@ class Venue:
             self.failed = error
 
     def run(self, commands: Iterable[Command]) -> list[Outcome]:
-        """Decide and commit commands of the venue itself: prices, settlements, its market makers.
+        """Decide and commit commands at once, while nobody else is served: when a venue opens.
 
         Raises:
             CrossMarginError: one cannot be judged; those before it stand.
         """
+        assert self._writing is None, "a venue that serves takes commands by submit"
         outcomes: list[Outcome] = []
         decided: list[Decided] = []
         try:
@@ -159,7 +198,8 @@ class Venue:
                 decided.append((outcome.sequence, command, outcome.events))
         finally:
             if self.failed is None:
-                self._tell(self._commit(decided))
+                self.journal.commit()
+                self._tell(self._taken(decided))
         return outcomes
 
     def _decide(self, command: Command) -> Outcome:
@@ -171,12 +211,8 @@ class Venue:
             self.stop(error)
             raise
 
-    def _commit(self, decided: list[Decided]) -> Changes:
-        try:
-            self.journal.commit()
-        except JournalError as error:
-            self.stop(error)
-            raise
+    def _taken(self, decided: list[Decided]) -> Changes:
+        """Take what is on disk into the history, and show it to those who watch."""
         changes = self.history.take(decided)
         for sequence, command, events in decided:
             for watcher in self._watchers:

@@ -72,6 +72,8 @@ class OkxApp:
         call = self._call(route, key, scope, body)
         caller = key.key if key is not None else str((scope.get("client") or ("",))[0])
         self.budgets.spend(caller, route.budget, self.exchange.now(), _weight(route, call))
+        if route.method == "GET":
+            await self.exchange.venue.settled()
         found = route.handler(call)
         if inspect.isawaitable(found):
             found = await found
