@@ -16,9 +16,9 @@ from crossmargin.errors import InputError, UnsupportedError
 from crossmargin.fleet.arrays import Amounts, Bools, Codes, Decimals, Ints, joined_amounts
 from crossmargin.rulebook.model import Rulebook
 
-__all__ = ["Columns", "columns_of", "joined"]
+__all__ = ["SWAPS", "Columns", "columns_of", "joined"]
 
-_SWAPS = (Kind.PERPETUAL, Kind.FUTURE)
+SWAPS = (Kind.PERPETUAL, Kind.FUTURE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,7 +164,7 @@ def _is_beyond(account: Account, rulebook: Rulebook, name: str) -> bool:
     if Kind.OPTION in kinds:
         raise UnsupportedError(f'account "{name}": options are not covered by the fleet: assess it by itself')
     live = any(order.state == OrderState.LIVE for order in account.orders)
-    return live or any(rulebook.instrument(each.instrument).kind not in _SWAPS for each in account.positions)
+    return live or any(rulebook.instrument(each.instrument).kind not in SWAPS for each in account.positions)
 
 
 def _rows(account: Account, beyond: bool) -> list[Position]:

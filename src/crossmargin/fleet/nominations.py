@@ -17,7 +17,7 @@ from typing import Any, Protocol
 from crossmargin.domain.account import Account
 from crossmargin.domain.marks import Marks
 from crossmargin.errors import UnsupportedError
-from crossmargin.fleet.columns import columns_of
+from crossmargin.fleet.columns import SWAPS, columns_of
 from crossmargin.fleet.coverage import check_covered
 from crossmargin.fleet.pack import pack
 from crossmargin.fleet.watch import Watch
@@ -125,7 +125,9 @@ class Nominations:
         places = len(accounts) + self._room + len(accounts) // 2
         self._names = [*self._places, *(f" {place}" for place in range(len(accounts), places))]
         accounts += [Account()] * (places - len(accounts))
-        fleet = pack(columns_of(accounts, state.rulebook, self._names), state.rulebook, tuple(state.marks.mark))
+        columns = columns_of(accounts, state.rulebook, self._names)
+        traded = [name for name in state.marks.mark if state.rulebook.instrument(name).kind in SWAPS]
+        fleet = pack(columns, state.rulebook, traded)
         self.watch = Watch(fleet, state.marks)
         return True
 
@@ -141,7 +143,7 @@ def _fits(account: Account, state: Venue) -> bool:
     if any(position.instrument not in state.marks.mark for position in account.positions):
         return False
     try:
-        columns_of([account], state.rulebook)
+        columns = columns_of([account], state.rulebook)
     except UnsupportedError:
         return False
-    return True
+    return columns.beyond is None or not columns.beyond.any()

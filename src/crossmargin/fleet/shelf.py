@@ -6,6 +6,7 @@ import numpy as np
 
 from crossmargin.domain.account import Account
 from crossmargin.errors import InputError
+from crossmargin.fleet import ladder_kernels as ladders
 from crossmargin.fleet import watch_kernels as kernels
 from crossmargin.fleet.arrays import Codes, Floats, Ints
 from crossmargin.fleet.columns import columns_of
@@ -36,9 +37,9 @@ class Shelf:
         )  # fmt: skip
         positions = len(fleet.quantity)
         hang = np.full((2 * positions, 4), -1, np.int32)
-        hang[:, kernels.POOL] = np.repeat(np.arange(len(fleet)), 2 * (fleet.stop - fleet.start))
-        top = np.zeros((2 * len(price), kernels.BUCKETS, 2), np.int32)
-        self.hooks = kernels.Hooks(top, hang, np.zeros(2 * positions), price.copy(), price.copy(), sigma)
+        hang[:, ladders.POOL] = np.repeat(np.arange(len(fleet)), 2 * (fleet.stop - fleet.start))
+        top = np.zeros((2 * len(price), ladders.BUCKETS, 2), np.int32)
+        self.hooks = ladders.Hooks(top, hang, np.zeros(2 * positions), price.copy(), price.copy(), sigma)
         self.owner = fleet.owner
         self._by_owner = np.argsort(fleet.owner, kind="stable")
         self._sorted = fleet.owner[self._by_owner]
@@ -51,7 +52,7 @@ class Shelf:
         """Take every edge off, and let each ladder begin at its current price."""
         self.hooks.top[:, :, 0] = -1
         self.hooks.top[:, :, 1] = 0
-        self.hooks.hang[:, kernels.BUCKET] = -1
+        self.hooks.hang[:, ladders.BUCKET] = -1
         self.hooks.reference[:] = self.hooks.price
 
     def home(self, pool: int) -> tuple[Fleet, int]:
@@ -114,7 +115,7 @@ class Shelf:
         mine = slice(first, first + count)
         self.book.stop[pool] = mine.stop
         self.book.row[mine], self.book.quantity[mine] = rows[held], alone.quantity[held]
-        self.hooks.hang[2 * mine.start : 2 * mine.stop, kernels.POOL] = pool
+        self.hooks.hang[2 * mine.start : 2 * mine.stop, ladders.POOL] = pool
         self.book.cash[pool], self.book.slack[pool] = alone.cash[index], alone.slack[index]
 
     def _new_pool(self, account: int) -> int:

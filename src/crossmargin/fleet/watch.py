@@ -20,6 +20,7 @@ from crossmargin.fleet import watch_kernels as kernels
 from crossmargin.fleet.arrays import Codes, Ints
 from crossmargin.fleet.changes import Change, Changes
 from crossmargin.fleet.exact import decide
+from crossmargin.fleet.ladder_kernels import recentre
 from crossmargin.fleet.pack import Fleet, prices
 from crossmargin.fleet.screen import UNDECIDED, screen
 from crossmargin.fleet.shelf import Shelf
@@ -198,7 +199,7 @@ class Watch:
         hooks = self._shelf.hooks
         for lane in np.flatnonzero(np.abs(hooks.price / hooks.reference - 1.0) > OFF_CENTRE).tolist():
             if not self._stale:
-                kernels.recentre(lane, hooks)
+                recentre(lane, hooks)
 
     def _make_room(self) -> None:
         """Room for what one tick may wake, and for a sweep."""
