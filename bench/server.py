@@ -3,8 +3,8 @@
     python3 dev.py bench server [--json]
 
 Two processes: the server, and 16 connections of as many accounts that place an order and cancel it, one request after
-the other each. The bare handler is a Starlette endpoint that reads JSON and gives it back, under the same uvicorn, asked by the
-same clients. Rounds of both are interleaved; medians. Latencies are those that a client sees under that load.
+the other each. The bare handler is a Starlette endpoint that reads JSON and gives it back, under the same uvicorn,
+asked by the same clients. Rounds of both are interleaved; medians. Latencies are what a client sees.
 """
 
 import contextlib
@@ -20,7 +20,7 @@ from typing import Any
 from urllib.request import Request, urlopen
 
 import uvloop
-from _server_load import Keys, Maker, load, orders, signed
+from _server_load import Keys, Maker, load, orders, signed  # type: ignore[import-not-found] # beside this file
 
 from crossmargin.server.keys import KeyStore
 

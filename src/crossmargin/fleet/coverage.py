@@ -15,7 +15,7 @@ _APART = {
     *("isolated_tier_group", "tier_includes_orders", "order_price", "order_fee", "order_maintenance", "open_loss"),
     *("ratio_deducts_holds", "available_balance", "admission", "margin_mode_switch", "warn_at", "orders_hold"),
     *("cancels_orders_first", "default_leverage", "isolated_removal", "withdrawal", "venue_liquidation"),
-    *("break_even", "break_even_fee_floor", "option", "unservable_orders"),
+    *("break_even", "break_even_fee_floor", "option", "unservable_orders", "told_first"),
 }
 _KNOWN = {
     "position_value_at": {"mark"},
