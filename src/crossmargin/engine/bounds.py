@@ -24,6 +24,9 @@ from crossmargin.rulebook.model import Rulebook
 
 __all__ = ["Bounds", "Standing"]
 
+# Members by a name of their own: looked up on its class, one costs ten times as much.
+_LONG, _CROSS = Side.LONG, MarginMode.CROSS
+
 
 class Standing:
     """The bounds of one currency pool of an account.
@@ -44,9 +47,14 @@ class Standing:
 
 
 class Exposure(Struct, frozen=True):
-    """The positions of an account: gain and margin by currency, contracts and value by instrument."""
+    """The positions of an account.
 
-    pools: dict[str, tuple[Decimal, Decimal]]
+    Attributes:
+        pools: Gain, margin and requirement by currency.
+        parts: Contracts and value by instrument.
+    """
+
+    pools: dict[str, tuple[Decimal, Decimal, Decimal]]
     parts: dict[str, tuple[Decimal, Decimal]]
 
 
@@ -108,7 +116,7 @@ class Bounds:
         if not self.covered or ticket.state == "waiting":
             return
         order = ticket.order
-        held = None if order.price is None or order.margin_mode is not MarginMode.CROSS else self._held(order)
+        held = None if order.price is None or order.margin_mode is not _CROSS else self._held(order)
         load.orders[ticket.id] = held
         if held is None:
             load.outside += 1
@@ -161,7 +169,7 @@ class Bounds:
         if exposure is None:
             return None
         found: Standings = {}
-        for currency, (gain, margin) in exposure.pools.items():
+        for currency, (gain, margin, _) in exposure.pools.items():
             pool = self._pool(found, owner, currency)
             pool.supports += gain
             pool.spare += gain - margin
@@ -192,20 +200,23 @@ class Bounds:
             return found
 
     def _exposed(self, owner: Owner) -> Exposure | None:
-        found = Exposure({}, {})
+        found: Standings = {}
+        parts: dict[str, tuple[Decimal, Decimal]] = {}
         for key, held in owner.positions.items():
             scale = self.scale(key.instrument)
-            if scale is None or key.margin_mode is not MarginMode.CROSS:
+            if scale is None or key.margin_mode is not _CROSS:
                 return None
             value = scale.value(held.contracts, self._marks[key.instrument])
             entry = scale.value(held.contracts, held.entry_price)
-            gain = value - entry if (key.side is Side.LONG) is not scale.inverse else entry - value
+            gain = value - entry if (key.side is _LONG) is not scale.inverse else entry - value
             if scale.at_entry:
                 value = max(value, entry)
-            gains, margins = found.pools.get(scale.settle, _NOTHING)
-            found.pools[scale.settle] = (gains + gain, margins + UP.divide(value, held.leverage))
-            found.parts[key.instrument] = _joined(found.parts.get(key.instrument), held.contracts, value)
-        return found
+            pool = found.setdefault(scale.settle, Standing(ZERO))
+            pool.supports += gain
+            pool.spare += UP.divide(value, held.leverage)
+            parts[key.instrument] = _joined(parts.get(key.instrument), held.contracts, value)
+        self._require(found, parts)
+        return Exposure({name: (each.supports, each.spare, each.requires) for name, each in found.items()}, parts)
 
     def forget(self, account: str) -> None:
         """A position of an account has changed."""
@@ -248,6 +259,39 @@ class Bounds:
 
     # ------------------------------------------------------------------ verdicts
 
+    def calm(self, owner: Owner) -> bool:
+        """As `safe`, without the figures."""
+        if self._counts_orders:
+            return self.safe(owner) is not None
+        load = owner.load
+        if not self.covered or load.outside:
+            return False
+        try:
+            exposure = self._exposure(owner)
+            if exposure is None:
+                return False
+            pools = exposure.pools
+            for currency in pools if not load.sums else {**pools, **{self._settle(name): None for name in load.sums}}:
+                gain, _, requires = pools.get(currency, _NONE)
+                if self._cash(owner, currency) + gain <= self.warn * requires:
+                    return False
+        except Inexact:
+            return False
+        return True
+
+    def _settle(self, instrument: str) -> str:
+        scale = self._scales[instrument]
+        assert scale is not None
+        return scale.settle
+
+    def _cash(self, owner: Owner, currency: str) -> Decimal:
+        """Cash less what orders hold."""
+        cash = self._cells.get(currency, _EMPTY).get(owner.cash, ZERO)
+        for name, (_, cost) in owner.load.sums.items():
+            if self._settle(name) == currency:
+                cash -= cost
+        return cash
+
     def safe(self, owner: Owner) -> Standings | None:
         """The standings of an account in which nothing is to be warned of, relieved or liquidated; None in doubt."""
         found = self.standings(owner)
@@ -269,7 +313,7 @@ class Bounds:
     def clears(self, owner: Owner, order: Order, fills: Fills) -> bool:
         """Whether a new cross order surely finds its margin, as it is and as these fills would leave it."""
         scale = self.scale(order.instrument) if self.covered else None
-        plain = order.margin_mode is MarginMode.CROSS and order.resting and not order.filled
+        plain = order.margin_mode is _CROSS and order.resting and not order.filled
         if scale is None or not plain or owner.load.outside or order.id in owner.load.orders:
             return False
         try:
@@ -306,20 +350,30 @@ class Bounds:
             loss += abs(value - scale.value(size, mark)) + value * scale.taker + QUANTUM
             rest -= size
         worst = max(at_mark, at_price) + loss
+        if opens and not fills:
+            return self._spares(owner, scale.settle, scale.hold(worst, leverage) + self._extra(at_mark, at_price))
         found = self._standings(owner, (order.instrument, contracts, worst))
         if found is None:
             return False
         pool = found[scale.settle]
-        needs = ZERO if order.reduce_only else scale.hold(worst, leverage)
-        if self._immediate_loss:
-            needs += abs(at_mark - at_price)
+        needs = ZERO if order.reduce_only else scale.hold(worst, leverage) + self._extra(at_mark, at_price)
         if not opens:
             loss += abs(scale.value(rest, price) - scale.value(rest, mark)) if rest else ZERO
             return (order.reduce_only or pool.spare >= needs) and pool.supports >= loss
-        if not fills:
-            return pool.spare >= needs
         pool.supports -= loss + (scale.hold(scale.value(rest, price), leverage) if rest else ZERO)
         return pool.spare >= needs + loss and all(each.supports > each.requires for each in found.values())
+
+    def _extra(self, at_mark: Decimal, at_price: Decimal) -> Decimal:
+        """What admission asks for beyond the hold: the loss against the mark, where the rules count it."""
+        return abs(at_mark - at_price) if self._immediate_loss else ZERO
+
+    def _spares(self, owner: Owner, currency: str, needs: Decimal) -> bool:
+        """Whether a pool has so much free."""
+        exposure = self._exposure(owner)
+        if exposure is None:
+            return False
+        gain, margin, _ = exposure.pools.get(currency, _NONE)
+        return self._cash(owner, currency) + gain - margin >= needs
 
 
 def _opens(owner: Owner, order: Order) -> tuple[bool | None, Decimal]:
@@ -344,4 +398,5 @@ def _joined(part: tuple[Decimal, Decimal] | None, contracts: Decimal, value: Dec
 
 _EMPTY: dict[str, Decimal] = {}
 _NOTHING = (ZERO, ZERO)
+_NONE = (ZERO, ZERO, ZERO)
 _FREE = ("", ZERO, ZERO)

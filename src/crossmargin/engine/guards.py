@@ -31,6 +31,16 @@ __all__ = [
     "wrong_mode",
 ]
 
+# Members by a name of their own: looked up on its class, one costs ten times as much.
+_BUY = OrderSide.BUY
+_LONG = Side.LONG
+_SHORT = Side.SHORT
+_MARKET = OrderType.MARKET
+_OCO = OrderType.OCO
+_ISOLATED = MarginMode.ISOLATED
+_CASH = MarginMode.CASH
+_OPTION = Kind.OPTION
+
 _NAME = re.compile(r"[A-Za-z0-9_.\-]{1,64}")
 _WHOLE_DIGITS_MAX = 18
 _PLACES_MAX = 12
@@ -46,6 +56,7 @@ _SIZES = (
     "forward",
 )
 _NAMES = ("account", "to", "client_id", "reference")
+_REST = ("amount", "rate", "stop_loss", "take_profit", "trailing")
 _CARRIERS = (OrderType.LIMIT, OrderType.MARKET, OrderType.POST_ONLY, OrderType.TRIGGER)
 _LEVERED = (Kind.PERPETUAL, Kind.FUTURE)
 _COINS = (Kind.SPOT, Kind.MARGIN)
@@ -60,7 +71,7 @@ def check_shape(command: c.Command) -> None:
             digits, dot, dash and underscore.
     """
     kind = command.__class__.__name__
-    sizes, names, shaped = _fields(command.__class__)
+    sizes, names, rest = _fields(command.__class__)
     for field in sizes:
         value = getattr(command, field)
         if value is not None and not (field == "contracts" and not value and _by_quote(command)):
@@ -69,16 +80,16 @@ def check_shape(command: c.Command) -> None:
         name = getattr(command, field)
         if name and not _NAME.fullmatch(name):
             raise InputError(kind, field, f"{name[:40]!r}: letters, digits, dot, dash and underscore, at most 64")
-    if shaped:
-        _check_rest(command, kind)
+    for field in rest:
+        if getattr(command, field) is not None:
+            _check_rest(command, kind)
+            break
 
 
 @cache
-def _fields(kind: type[c.Command]) -> tuple[tuple[str, ...], tuple[str, ...], bool]:
-    """Sizes and names of a kind of command, and whether it has anything else to check."""
-    fields = kind.__struct_fields__
-    rest = any(name in fields for name in ("amount", "rate", "stop_loss"))
-    return tuple(name for name in _SIZES if name in fields), tuple(name for name in _NAMES if name in fields), rest
+def _fields(kind: type[c.Command]) -> tuple[tuple[str, ...], ...]:
+    """Sizes and names of a kind of command, and what else of it has to be checked."""
+    return tuple(tuple(name for name in names if name in kind.__struct_fields__) for names in (_SIZES, _NAMES, _REST))
 
 
 def _check_rest(command: c.Command, kind: str) -> None:
@@ -141,9 +152,9 @@ def tradable(state: State, instrument: str) -> Refusal | None:
 
 def listable(rulebook: Rulebook, instrument: Instrument) -> str:
     """Why an instrument cannot be traded here; empty when it can."""
-    if instrument.kind == Kind.OPTION:
+    if instrument.kind == _OPTION:
         return _listable_option(rulebook, instrument)
-    if instrument.kind in _COINS and MarginMode.CASH not in rulebook.rules.margin_modes:
+    if instrument.kind in _COINS and _CASH not in rulebook.rules.margin_modes:
         return "spot is not traded here"
     if instrument.kind in _COINS and instrument.unit != 1:
         return "a spot pair is counted in coins: its contract value is 1"
@@ -174,8 +185,8 @@ def levered(state: State, instrument: Instrument) -> Refusal | None:
 
 def wrong_mode(state: State, instrument: Instrument, order: Order) -> Refusal | None:
     """Coins are exchanged in cash, contracts are not; options stand in the cross pool."""
-    isolated_option = instrument.kind == Kind.OPTION and order.margin_mode == MarginMode.ISOLATED
-    if not isolated_option and (instrument.kind in _COINS) is (order.margin_mode == MarginMode.CASH):
+    isolated_option = instrument.kind == _OPTION and order.margin_mode == _ISOLATED
+    if not isolated_option and (instrument.kind in _COINS) is (order.margin_mode == _CASH):
         return None
     note = f"{order.margin_mode.value}: {instrument.kind.value} is not traded so"
     return refuse(state.rulebook, RejectReason.MODE_NOT_OFFERED, note=note)
@@ -185,8 +196,8 @@ def misquoted(order: c.PlaceOrder) -> str:
     """Only a spot purchase at market may say what it spends, and then it says no size; empty when all is well."""
     if order.quote_size is None:
         return ""
-    market = order.type == OrderType.MARKET and order.margin_mode == MarginMode.CASH
-    if market and order.side == OrderSide.BUY and not order.contracts:
+    market = order.type == _MARKET and order.margin_mode == _CASH
+    if market and order.side == _BUY and not order.contracts:
         return ""
     return "quote_size is for spot purchases at market, in place of contracts"
 
@@ -223,11 +234,11 @@ _COMPLETE: dict[OrderType, Callable[[Order], bool]] = {
 
 def _overloaded(order: Order) -> str:
     """Stops come with what opens a position; an OCO order is made of them."""
-    if order.type == OrderType.OCO or (order.stop_loss is None and order.take_profit is None):
+    if order.type == _OCO or (order.stop_loss is None and order.take_profit is None):
         return ""
     if order.type not in _CARRIERS:
         return f"a {order.type.value.replace('_', ' ')} order carries no stops"
-    if order.margin_mode == MarginMode.CASH:
+    if order.margin_mode == _CASH:
         return "a spot order carries no stops"
     closes = order.reduce_only or order.position_side not in (None, order.side.opens)
     return "an order that only closes carries no stops" if closes else ""
@@ -256,13 +267,13 @@ def price_problem(state: State, order: Order, *, waits: bool) -> Refusal | None:
 
 def _spared(state: State, order: Order, price: Decimal, mark: Decimal) -> bool:
     """Whether a price outside the band is better than the mark for who orders, and the venue minds only the others."""
-    better = price < mark if order.side == OrderSide.BUY else price > mark
+    better = price < mark if order.side == _BUY else price > mark
     return better and state.rulebook.liquidation.band_refuses == "worse_than_mark"
 
 
 def reducible(state: State, order: c.PlaceOrder) -> Decimal:
     """What a new reduce-only order may still close: the position less what such orders cover already."""
-    side = Side.LONG if order.side.sign < 0 else Side.SHORT
+    side = _LONG if order.side.sign < 0 else _SHORT
     owner = state.owners[order.account]
     held = ZERO
     for key, each in owner.positions.items():

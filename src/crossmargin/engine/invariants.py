@@ -34,15 +34,16 @@ def check_command(state: State) -> None:
     """
     sums: dict[str, Decimal] = {}
     for (currency, name), old in state.before.items():
-        new = state.cell(name, currency)
+        new = state.cells[currency].get(name, ZERO)
         sums[currency] = sums.get(currency, ZERO) + new - old
-        kind = name.partition("/")[0]
+        if not new:
+            continue
         if new % QUANTUM:
             raise BreachError("L6", f"{name} holds {new} {currency}")
-        if kind == "clearing" and new:
+        if name == "clearing":
             raise BreachError("L1", f"clearing holds {new} {currency} between commands")
-        if kind in ("rounding", "margin") and new < 0:
-            raise BreachError("L5" if kind == "rounding" else "R8", f"{name} holds {new} {currency}")
+        if new < 0 and name.startswith(("rounding", "margin/")):
+            raise BreachError("L5" if name == "rounding" else "R8", f"{name} holds {new} {currency}")
     for currency, total in sums.items():
         if total:
             raise BreachError("L1", f"{total} {currency} came from nowhere")

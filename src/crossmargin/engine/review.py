@@ -57,7 +57,7 @@ def review(state: State, nominate: Nominate) -> Iterator[e.Event]:
             else:
                 if _owes(state, owner):
                     yield from _debts(state, owner)
-                if owner.warned or (owner.positions and state.bounds.safe(owner) is None):
+                if owner.warned or (owner.positions and not state.bounds.calm(owner)):
                     yield from _look(state, owner, queue, deferred)
         for each in sorted(queue, key=lambda found: (found.ratio, found.number)):
             yield from _if_still_due(state, each, ranking)

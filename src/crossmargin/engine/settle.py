@@ -19,6 +19,15 @@ from crossmargin.margin.valuation import value_at
 
 __all__ = ["Effect", "Terms", "charged", "close", "fee_of", "moved", "receives", "trade", "value_of", "worth_at"]
 
+# Members by a name of their own: looked up on its class, one costs ten times as much.
+_BUY = OrderSide.BUY
+_LONG = Side.LONG
+_SHORT = Side.SHORT
+_ISOLATED = MarginMode.ISOLATED
+_CASH = MarginMode.CASH
+_HEDGE = PositionMode.HEDGE
+_OPTION = Kind.OPTION
+
 
 class Effect(Struct, frozen=True, gc=False):
     """What one side of a fill brings: transfers, positions, and what an isolated margin could not pay."""
@@ -52,7 +61,7 @@ class Terms(Struct, frozen=True, gc=False, kw_only=True):
 
 def receives(instrument: Instrument, side: Side) -> bool:
     """Whether closing a side brings money in: a linear long sells for money, an inverse long buys its coins back."""
-    return (side == Side.LONG) is not instrument.inverse
+    return (side == _LONG) is not instrument.inverse
 
 
 def value_of(instrument: Instrument, contracts: Decimal, price: Decimal) -> Decimal:
@@ -62,7 +71,7 @@ def value_of(instrument: Instrument, contracts: Decimal, price: Decimal) -> Deci
 
 def worth_at(instrument: Instrument, contracts: Decimal, price: Decimal) -> Decimal:
     """What a size comes to at a price: of an option the premium, of anything else its value."""
-    if instrument.kind == Kind.OPTION:
+    if instrument.kind == _OPTION:
         return contracts * instrument.unit * price
     return value_at(instrument, contracts, price)
 
@@ -74,7 +83,7 @@ def fee_of(value: Decimal, rate: Decimal) -> Decimal:
 
 def charged(instrument: Instrument, contracts: Decimal, value: Decimal) -> Decimal:
     """What a fee is a part of: the value of the fill, of an option its face."""
-    return contracts * instrument.unit if instrument.kind == Kind.OPTION else value
+    return contracts * instrument.unit if instrument.kind == _OPTION else value
 
 
 def moved(debit: str, credit: str, currency: str, amount: Decimal, reason: str) -> tuple[Transfer, ...]:
@@ -98,7 +107,7 @@ def trade(
         value: Value that both sides post, where it was fixed otherwise than by the price.
     """
     value = value_of(terms.instrument, contracts, price) if value is None else value
-    if terms.margin_mode == MarginMode.CASH:
+    if terms.margin_mode == _CASH:
         return _exchange(terms, contracts, value)
     against = _against(state, terms)
     closing = min(contracts, against.contracts) if against is not None else ZERO
@@ -116,7 +125,7 @@ def trade(
 def _exchange(terms: Terms, coins: Decimal, value: Decimal) -> Effect:
     """Spot: coins against their value; the fee is in whatever a side receives."""
     instrument, cash = terms.instrument, f"cash/{terms.account}"
-    buys = terms.side == OrderSide.BUY
+    buys = terms.side == _BUY
     fee = fee_of(coins if buys else value, terms.fee_rate)
     out = moved(cash, "clearing", instrument.base, -coins if buys else coins, "fill")
     out += moved(cash, "clearing", instrument.quote, value if buys else -value, "fill")
@@ -143,7 +152,7 @@ def close(
     An option has no cell: its premium went through the purse when it was opened, and does so again.
     """
     key, instrument = held.key, state.instrument(held.key.instrument)
-    if instrument.kind == Kind.OPTION:
+    if instrument.kind == _OPTION:
         return _close_option(held, instrument, contracts=contracts, value=value, fee=fee, fee_to=fee_to)
     currency, cell = instrument.settle, f"position/{key.cell}"
     gets = receives(instrument, key.side)
@@ -152,7 +161,7 @@ def close(
     left = held.contracts - contracts
     stays = floor_to(scaled(balance, left, held.contracts), QUANTUM) if left else ZERO
     profit = balance + (value if gets else -value) - stays
-    if key.margin_mode == MarginMode.ISOLATED:
+    if key.margin_mode == _ISOLATED:
         return _close_isolated(state, held, out, left=left, profit=profit, fee=fee, fee_to=fee_to, forced=forced)
     purse = f"cash/{key.account}"
     out += moved(cell, purse, currency, profit, "realised")
@@ -164,7 +173,7 @@ def _close_option(
     held: Held, instrument: Instrument, *, contracts: Decimal, value: Decimal, fee: Decimal, fee_to: str
 ) -> Effect:
     cash, currency = f"cash/{held.key.account}", instrument.settle
-    out = moved("clearing", cash, currency, value if held.key.side == Side.LONG else -value, "premium")
+    out = moved("clearing", cash, currency, value if held.key.side == _LONG else -value, "premium")
     out += moved(cash, fee_to, currency, fee, "fee")
     return Effect(out, (_resized(held, held.contracts - contracts),), ZERO, fee)
 
@@ -217,11 +226,11 @@ def _open(state: State, terms: Terms, *, contracts: Decimal, value: Decimal, pri
         opened=fill if old is None else old.opened,
     )
     fee, cash = fee_of(charged(instrument, contracts, value), terms.fee_rate), f"cash/{terms.account}"
-    if instrument.kind == Kind.OPTION:
-        out = moved(cash, "clearing", currency, value if key.side == Side.LONG else -value, "premium")
+    if instrument.kind == _OPTION:
+        out = moved(cash, "clearing", currency, value if key.side == _LONG else -value, "premium")
     else:
         out = _flow(key, currency, value, pays=receives(instrument, key.side))
-    if terms.margin_mode == MarginMode.ISOLATED:
+    if terms.margin_mode == _ISOLATED:
         out += moved(cash, f"margin/{key.cell}", currency, ceil_to(quotient(value, leverage), QUANTUM), "margin")
     out += moved(cash, "fees", currency, fee, "fee")
     return Effect(out, (new,), ZERO, fee)
@@ -244,8 +253,8 @@ def _resized(held: Held, contracts: Decimal) -> Held:
 
 def _against(state: State, terms: Terms) -> Held | None:
     """The position that a side of a fill closes first, if any."""
-    closes = Side.SHORT if terms.side == OrderSide.BUY else Side.LONG
-    hedged = state.owners[terms.account].position_mode == PositionMode.HEDGE
+    closes = _SHORT if terms.side == _BUY else _LONG
+    hedged = state.owners[terms.account].position_mode == _HEDGE
     if hedged and terms.position_side is not closes:
         return None
     return state.held(PositionKey(terms.account, terms.instrument.id, closes, terms.margin_mode))

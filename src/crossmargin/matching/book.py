@@ -10,6 +10,9 @@ from crossmargin.domain.ledger import Ticket
 
 __all__ = ["Book"]
 
+# Members by a name of their own: looked up on its class, one costs ten times as much.
+_BUY, _SELL = OrderSide.BUY, OrderSide.SELL
+
 
 class Book:
     """Resting orders of one instrument.
@@ -65,11 +68,11 @@ class Book:
         prices = self._prices[side]
         if not prices:
             return None
-        return prices[-1] if side == OrderSide.BUY else prices[0]
+        return prices[-1] if side == _BUY else prices[0]
 
     def first(self, taker: OrderSide, limit: Decimal | None) -> Ticket | None:
         """The resting order that a taker meets next, None when none stands at its limit or better."""
-        maker = OrderSide.SELL if taker == OrderSide.BUY else OrderSide.BUY
+        maker = _SELL if taker == _BUY else _BUY
         price = self.best(maker)
         if price is None or (limit is not None and not _acceptable(taker, limit, price)):
             return None
@@ -77,9 +80,9 @@ class Book:
 
     def walk(self, taker: OrderSide, limit: Decimal | None) -> Iterator[Ticket]:
         """All resting orders that a taker would meet, in order; the book must not change meanwhile."""
-        maker = OrderSide.SELL if taker == OrderSide.BUY else OrderSide.BUY
+        maker = _SELL if taker == _BUY else _BUY
         prices = self._prices[maker]
-        for price in prices if taker == OrderSide.BUY else reversed(prices):
+        for price in prices if taker == _BUY else reversed(prices):
             if limit is not None and not _acceptable(taker, limit, price):
                 return
             yield from self._levels[maker][price].values()
@@ -91,7 +94,7 @@ class Book:
     def levels(self, side: OrderSide, most: int | None = None) -> list[tuple[Decimal, Decimal, int]]:
         """Price, size and number of orders of each level, best first, at most so many."""
         prices = self._prices[side]
-        ordered = reversed(prices) if side == OrderSide.BUY else iter(prices)
+        ordered = reversed(prices) if side == _BUY else iter(prices)
         levels = self._levels[side]
         return [
             (price, sum((each.order.remaining for each in levels[price].values()), Decimal(0)), len(levels[price]))
@@ -100,4 +103,4 @@ class Book:
 
 
 def _acceptable(taker: OrderSide, limit: Decimal, price: Decimal) -> bool:
-    return price <= limit if taker == OrderSide.BUY else price >= limit
+    return price <= limit if taker == _BUY else price >= limit
