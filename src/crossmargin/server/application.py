@@ -5,12 +5,12 @@ import contextlib
 from collections.abc import AsyncIterator, Callable
 
 from starlette.applications import Starlette
-from starlette.routing import BaseRoute, Mount
+from starlette.routing import BaseRoute
 
 from crossmargin.server import admin
 from crossmargin.server.exchange import Exchange
-from crossmargin.server.guard import LOOPBACK, Guard
-from crossmargin.server.okx.app import OkxApp
+from crossmargin.server.guard import LOOPBACK, App, Guard, Message, Receive, Send
+from crossmargin.server.okx.app import PREFIX, OkxApp
 from crossmargin.server.okx.limits import Budgets
 
 __all__ = ["application", "drive"]
@@ -34,7 +34,7 @@ def application(
         stopped: Called when the venue had to stop.
     """
     okx = OkxApp(exchange, Budgets(calls))
-    routes: list[BaseRoute] = [Mount("/api/v5", app=okx), *admin.routes(exchange)]
+    routes: list[BaseRoute] = [*admin.routes(exchange)]
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -47,7 +47,19 @@ def application(
                 with contextlib.suppress(asyncio.CancelledError):
                     await task
 
-    return Guard(Starlette(routes=routes, lifespan=lifespan), hosts)
+    return Guard(_split(okx, Starlette(routes=routes, lifespan=lifespan)), hosts)
+
+
+def _split(okx: OkxApp, others: Starlette) -> App:
+    """The venue's own paths, which are nearly all of the traffic, do not go through a router."""
+
+    async def app(scope: Message, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"].startswith(PREFIX):
+            await okx(scope, receive, send)
+        else:
+            await others(scope, receive, send)
+
+    return app
 
 
 async def drive(exchange: Exchange, stopped: Callable[[], None]) -> None:

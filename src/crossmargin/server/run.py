@@ -107,7 +107,7 @@ def open_exchange(market: Market, options: Options, now: Callable[[], int] = wal
     if fresh and options.book is not None:
         _at_the_books_marks(market, venue, options.book)
     key = _demo(venue, keys, options) if options.demo else None
-    return Started(exchange=Exchange(venue, market, keys, secrets.token_urlsafe(24)), key=key)
+    return Started(exchange=Exchange(venue, market, keys, secrets.token_hex(20)), key=key)
 
 
 def _remember(market: Market, store: Store) -> None:

@@ -158,12 +158,16 @@ class Venue:
         self._writing = None
 
     async def _committed(self, waiting: list[Waiting], results: list[Outcome | CrossMarginError]) -> Changes:
+        """Write the group; what it means for the history is worked out while the disk is busy, and written after."""
         pairs = zip(waiting, results, strict=True)
         decided = [(each.sequence, command, each.events) for (command, _), each in pairs if isinstance(each, Outcome)]
         self._committing = asyncio.Event()
+        written = asyncio.get_running_loop().run_in_executor(self._disk, self.journal.commit)
         try:
-            await asyncio.get_running_loop().run_in_executor(self._disk, self.journal.commit)
-            return self._taken(decided)
+            changes = self.history.fold(decided)
+            await written
+            self._keep(changes, decided)
+            return changes
         finally:
             self._committing.set()
             self._committing = None
@@ -199,7 +203,9 @@ class Venue:
         finally:
             if self.failed is None:
                 self.journal.commit()
-                self._tell(self._taken(decided))
+                changes = self.history.fold(decided)
+                self._keep(changes, decided)
+                self._tell(changes)
         return outcomes
 
     def _decide(self, command: Command) -> Outcome:
@@ -211,9 +217,9 @@ class Venue:
             self.stop(error)
             raise
 
-    def _taken(self, decided: list[Decided]) -> Changes:
-        """Take what is on disk into the history, and show it to those who watch."""
-        changes = self.history.take(decided)
+    def _keep(self, changes: Changes, decided: list[Decided]) -> None:
+        """Keep in the history what is on disk, and show it to those who watch."""
+        self.history.keep(changes)
         for sequence, command, events in decided:
             for watcher in self._watchers:
                 watcher(sequence, events, command.time)
@@ -221,7 +227,6 @@ class Venue:
         if self._since_snapshot >= _SNAPSHOT_EVERY:
             self._since_snapshot = 0
             self.journal.snapshot()
-        return changes
 
     def _tell(self, changes: Changes) -> None:
         for listener in [*self._listeners]:

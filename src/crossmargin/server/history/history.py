@@ -89,6 +89,12 @@ class History:
         Args:
             batch: Sequence number, command and events of each record, in order.
         """
+        changes = self.fold(batch)
+        self.keep(changes)
+        return changes
+
+    def fold(self, batch: Iterable[tuple[int, Command, tuple[Event, ...]]]) -> Changes:
+        """Take in records in memory; `keep` writes what came of them once the records themselves are on disk."""
         changes = self.changes = Changes()
         with localcontext(EXACT):
             for sequence, command, events in batch:
@@ -98,12 +104,15 @@ class History:
                     self.trade = trade_id(sequence, place)
                     self._fold(event)
         changes.sequence, changes.time = self.numbers["sequence"], self.numbers["time"]
+        return changes
+
+    def keep(self, changes: Changes) -> None:
+        """Write what the last fold changed."""
         kept: list[Kept] = [*changes.orders.values(), *changes.algos.values(), *changes.fills, *changes.bills]
         kept += changes.positions.values()
         balances = [(account, currency, plain(amount)) for (account, currency), amount in self._balances.items()]
         self.shelf.keep(kept, balances, self.numbers)
         self._balances = {}
-        return changes
 
     def _fold(self, event: Event) -> None:
         kind = type(event)

@@ -8,6 +8,7 @@ import hashlib
 import hmac
 import os
 import secrets
+import time
 from pathlib import Path
 
 import apsw
@@ -29,6 +30,7 @@ CREATE TABLE IF NOT EXISTS keys(key TEXT PRIMARY KEY, uid INTEGER NOT NULL, labe
 """
 _FIRST_UID = 44_000_001
 _NONCE = 12
+_FRESH_SECONDS = 0.25
 _OPEN_TO_OTHERS = 0o077
 
 
@@ -86,6 +88,7 @@ class KeyStore:
             self.path.chmod(0o600)
         _private(self.path)
         self._version = -1
+        self._look_again = 0.0
         self._known: dict[str, tuple[Key, bytes, bytes, bytes]] = {}
         self._passed: dict[tuple[str, str], None] = {}
 
@@ -109,7 +112,7 @@ class KeyStore:
         """Make a key; this is the only time that its secret is told."""
         uid = self.account(account)
         key, secret = _uuid(), secrets.token_hex(16).upper()
-        passphrase = passphrase or secrets.token_urlsafe(18)
+        passphrase = passphrase or secrets.token_hex(12)  # no character that a shell or an option parser would mind
         salt = secrets.token_bytes(16)
         nonce = secrets.token_bytes(_NONCE)
         sealed = nonce + self._cipher.encrypt(nonce, secret.encode(), key.encode())
@@ -136,11 +139,14 @@ class KeyStore:
     # ------------------------------------------------------------------ checking
 
     def find(self, key: str) -> tuple[Key, bytes] | None:
-        """A key that holds, with its secret; looked up anew whenever another process has changed the file."""
-        version = self._db.pragma("data_version")
-        if version != self._version:
-            self._version = version
-            self._forget()
+        """A key that holds, with its secret; within a quarter of a second of a change by another process."""
+        moment = time.monotonic()
+        if moment >= self._look_again:
+            self._look_again = moment + _FRESH_SECONDS
+            version = self._db.pragma("data_version")
+            if version != self._version:
+                self._version = version
+                self._forget()
         found = self._known.get(key)
         if found is None:
             found = self._read(key)

@@ -18,7 +18,7 @@ from crossmargin.server.okx.call import Call
 from crossmargin.server.okx.limits import Budgets
 from crossmargin.server.okx.routes import Route, find
 
-__all__ = ["OkxApp", "decoded"]
+__all__ = ["PREFIX", "OkxApp", "decoded"]
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -29,7 +29,7 @@ _QUERY_MAX = 8 * 1024
 _DEPTH_MAX = 8
 _OK, _FORBIDDEN, _NOT_FOUND, _TOO_LARGE, _BROKEN = 200, 401, 404, 413, 503
 _ENCODE = msgspec.json.Encoder().encode
-_PREFIX = "/api/v5/"
+PREFIX = "/api/v5/"
 _BRACKETS = re.compile(r"[\[\]{}]")
 
 
@@ -63,7 +63,7 @@ class OkxApp:
 
     async def _answer(self, scope: Message, receive: Receive) -> bytes:
         method, path = scope["method"], scope["path"]
-        route = find(method, path.removeprefix(_PREFIX))
+        route = find(method, path.removeprefix(PREFIX))
         body = await _body(receive)
         if route is None:
             raise OkxError(_NOT_FOUND, f"{method} {path[:100]} is not offered here", _NOT_FOUND)
@@ -85,7 +85,7 @@ class OkxApp:
     def _who(self, route: Route, scope: Message, body: bytes) -> Key | None:
         if not route.scope:
             return None
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        headers = {name: value.decode("latin-1") for name, value in scope["headers"] if name.startswith(b"ok-access")}
         target = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1")
         query = scope["query_string"].decode("latin-1")
         target = f"{target}?{query}" if query else target

@@ -34,7 +34,7 @@ class Gate:
         self.keys = keys
         self._seen: dict[str, int] = {}
 
-    def request(self, headers: Mapping[str, str], method: str, target: str, body: bytes, now: int) -> Key:
+    def request(self, headers: Mapping[bytes, str], method: str, target: str, body: bytes, now: int) -> Key:
         """The key that signed an HTTP request.
 
         Args:
@@ -47,10 +47,10 @@ class Gate:
         Raises:
             OkxError: with the venue's code and HTTP status 401.
         """
-        name = _header(headers, "ok-access-key", "50103")
-        passphrase = _header(headers, "ok-access-passphrase", "50104", 400)
-        sign = _header(headers, "ok-access-sign", "50106")
-        stamp = _header(headers, "ok-access-timestamp", "50107")
+        name = _header(headers, b"ok-access-key", "50103")
+        passphrase = _header(headers, b"ok-access-passphrase", "50104", 400)
+        sign = _header(headers, b"ok-access-sign", "50106")
+        stamp = _header(headers, b"ok-access-timestamp", "50107")
         moment = _moment(stamp)
         if abs(now - moment) > _WINDOW_MS:
             raise OkxError("50102", "Timestamp request expired", _UNAUTHORISED)
@@ -101,12 +101,13 @@ class Gate:
             break
 
 
-def _header(headers: Mapping[str, str], name: str, code: str, status: int = _UNAUTHORISED) -> str:
+def _header(headers: Mapping[bytes, str], name: bytes, code: str, status: int = _UNAUTHORISED) -> str:
     value = headers.get(name, "")
     if not value:
-        raise OkxError(code, f"Request header {name.upper()} can not be empty.", status)
+        raise OkxError(code, f"Request header {name.decode().upper()} can not be empty.", status)
     if len(value) > _TEXT_MAX or not value.isascii():
-        raise OkxError("50111" if name.endswith("key") else "50113", f"Invalid {name.upper()}", _UNAUTHORISED)
+        code = "50111" if name.endswith(b"key") else "50113"
+        raise OkxError(code, f"Invalid {name.decode().upper()}", _UNAUTHORISED)
     return value
 
 
