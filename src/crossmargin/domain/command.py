@@ -81,12 +81,17 @@ class Withdraw(_Command, frozen=True, kw_only=True, tag="withdraw"):
 
 
 class Send(_Command, frozen=True, kw_only=True, tag="send"):
-    """Money moves from one account to another: both legs in one event."""
+    """Money moves from one account to another: both legs, or neither.
+
+    Attributes:
+        opens: Whether an account that receives for the first time is opened; else it has to be there.
+    """
 
     account: str
     to: str
     currency: str
     amount: Decimal
+    opens: bool = False
 
 
 class FundInsurance(_Command, frozen=True, kw_only=True, tag="fund_insurance"):

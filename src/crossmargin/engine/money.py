@@ -49,10 +49,12 @@ def withdraw(state: State, command: c.Withdraw) -> Iterator[e.Event]:
 
 def send(state: State, command: c.Send) -> Iterator[e.Event]:
     """Money moves between two accounts: one event, both legs or neither."""
-    refusal = guards.known(state, command.to) or _leaving(state, command.account, command.currency, command.amount)
+    unknown = None if command.opens and command.to not in state.owners else guards.known(state, command.to)
+    refusal = unknown or _leaving(state, command.account, command.currency, command.amount)
     if refusal is not None:
         yield e.Refused(account=command.account, refusal=refusal)
         return
+    yield from opened(state, command.to)
     debit, credit = f"cash/{command.account}", f"cash/{command.to}"
     transfers = moved(debit, credit, command.currency, command.amount, "transfer")
     yield e.MoneyMoved(account=command.account, reason="transfer", transfers=transfers)

@@ -11,7 +11,7 @@ from crossmargin.domain.arithmetic import ZERO, ceil_to, exact
 from crossmargin.domain.instrument import Instrument, Kind
 from crossmargin.domain.marks import Marks
 from crossmargin.errors import MissingDataError, UnsupportedError
-from crossmargin.margin.admission import admit
+from crossmargin.margin.admission import admit, needed_by
 from crossmargin.margin.assess import Assessment, assess
 from crossmargin.margin.fills import Execution, fill
 from crossmargin.margin.legs import taker_fee
@@ -22,6 +22,7 @@ from crossmargin.rulebook.model import Rulebook
 __all__ = ["Cut", "largest_order", "lot_of", "smallest_cut", "smallest_deposit"]
 
 _LOTS_MAX = 10**18
+_GUESSES = 2  # the first is right where margin grows with size, the second comes near where a tier lies between
 
 
 @exact
@@ -36,15 +37,22 @@ def largest_order(account: Account, order: Order, marks: Marks, rulebook: Rulebo
     Source: docs/spec.md 2 B7; admission as in `crossmargin.margin.admission.admit`.
     """
     lot = lot_of(rulebook.instrument(order.instrument), rulebook)
+    before = assess(account, marks, rulebook)
+
+    def sized(lots: int) -> Order:
+        return msgspec.structs.replace(order, contracts=lots * lot, filled=ZERO)
 
     def admitted(lots: int) -> bool:
-        sized = msgspec.structs.replace(order, contracts=lots * lot, filled=ZERO)
-        return admit(account, sized, marks, rulebook) is None
+        return admit(account, sized(lots), marks, rulebook, before) is None
 
     least = _least_lots(rulebook.instrument(order.instrument), lot)
     if not admitted(least):
         return ZERO
-    return last_true(admitted, least) * lot
+    near = least
+    for _ in range(0 if rulebook.rules.admission.startswith("after_fill") else _GUESSES):
+        needs, has, _, _ = needed_by(account, sized(near), marks, rulebook, before)
+        near = max(least, min(_LOTS_MAX, int(near * has // needs))) if needs > 0 and has > 0 else near
+    return last_true(admitted, least, near=near) * lot
 
 
 @exact
@@ -151,21 +159,21 @@ def lot_of(instrument: Instrument, rulebook: Rulebook) -> Decimal:
     return instrument.lot_size
 
 
-def last_true(holds: Callable[[int], bool], low: int, high: int = _LOTS_MAX) -> int:
+def last_true(holds: Callable[[int], bool], low: int, high: int = _LOTS_MAX, near: int | None = None) -> int:
     """Largest count for which a condition holds, given that it holds at low and fails for good somewhere above.
 
-    Source: doubling, then halving: about 2 log2(answer) evaluations.
+    Args:
+        holds: The condition.
+        low: Where it holds.
+        high: What the answer cannot pass.
+        near: A guess at the answer, from low on; a good one saves most evaluations.
 
-    >>> last_true(lambda n: n * n <= 50, 1)
-    7
+    Source: doubling away from the guess, then halving: about 2 log2(distance) evaluations.
+
+    >>> last_true(lambda n: n * n <= 50, 1), last_true(lambda n: n * n <= 50, 1, near=6)
+    (7, 7)
     """
-    step = 1
-    while low + step < high and holds(low + step):
-        low += step
-        step *= 2
-    top = min(low + step, high)
-    if top == high and holds(high):
-        return high
+    low, top = _bracket(holds, low, high, low if near is None else near)
     while top - low > 1:
         middle = (low + top) // 2
         if holds(middle):
@@ -173,6 +181,21 @@ def last_true(holds: Callable[[int], bool], low: int, high: int = _LOTS_MAX) -> 
         else:
             top = middle
     return low
+
+
+def _bracket(holds: Callable[[int], bool], low: int, high: int, near: int) -> tuple[int, int]:
+    """A count where it holds, and one above where it does not hold or that the answer cannot reach."""
+    step = 1
+    if near > low and not holds(near):
+        while near - step > low and not holds(near - step):
+            near -= step
+            step *= 2
+        return max(low, near - step), near
+    low = max(low, near)
+    while low + step <= high and holds(low + step):
+        low += step
+        step *= 2
+    return low, min(low + step, high + 1)
 
 
 def _least_lots(instrument: Instrument, lot: Decimal) -> int:

@@ -32,9 +32,9 @@ class Exchange:
         self.venue = venue
         self.market = market
         self.keys = keys
-        self.gate = Gate(keys)
         self.admin_token = admin_token
         self.opened = venue.now()
+        self.gate = Gate(keys, self.opened)
         self._codes: dict[str, int] = {}
 
     @property

@@ -18,6 +18,7 @@ from crossmargin.engine.guards import check_shape
 from crossmargin.engine.state import State
 from crossmargin.errors import CrossMarginError, JournalError
 from crossmargin.journal.journal import Journal
+from crossmargin.journal.record import decoded
 from crossmargin.journal.replay import records
 from crossmargin.margin.assess import Assessment
 from crossmargin.server.history import Changes, History
@@ -95,6 +96,12 @@ class Venue:
         """Every margin figure of an account, now."""
         with localcontext(EXACT):
             return self.state.assessment(account)
+
+    def command(self, number: int) -> Command | None:
+        """The command of a record; None where there is none of that number."""
+        store = self.journal.store
+        row = next(iter(store.rows(number - 1)), None) if number > 0 else None
+        return None if row is None or row.sequence != number else decoded(row, store.place).command
 
     def listen(self, listener: Listener) -> Callable[[], None]:
         """Call `listener` with the changes of each committed group; the result ends that."""

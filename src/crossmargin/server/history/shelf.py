@@ -121,6 +121,7 @@ class Shelf:
         *,
         limit: int = 100,
         oldest_first: bool = False,
+        by: str = "number",
     ) -> list[Any]:
         """Records that meet every condition, the newest first.
 
@@ -129,6 +130,7 @@ class Shelf:
             where: Column to value; a list means any of them; ``number<``, ``number>``, ``created>=`` and so on compare.
             limit: At most so many.
             oldest_first: Turn the order round.
+            by: Column that says what is newer; numbers decide between equals.
         """
         conditions, values = [], []
         for name, value in where.items():
@@ -140,7 +142,7 @@ class Shelf:
                 values.append(value)
         clause = f"WHERE {' AND '.join(conditions)}" if conditions else ""
         order = "ASC" if oldest_first else "DESC"
-        query = f"SELECT body FROM {_TABLES[kind]} {clause} ORDER BY number {order} LIMIT ?"
+        query = f"SELECT body FROM {_TABLES[kind]} {clause} ORDER BY {by} {order}, number {order} LIMIT ?"
         decode = _DECODERS[kind].decode
         return [decode(body) for (body,) in self._db.execute(query, (*values, limit))]
 

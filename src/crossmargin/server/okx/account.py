@@ -30,6 +30,7 @@ __all__ = [
 _MODES = {"net_mode": PositionMode.ONE_WAY, "long_short_mode": PositionMode.HEDGE}
 _LEVELS = {AccountMode.SINGLE_CURRENCY: "2", AccountMode.MULTI_CURRENCY: "3", AccountMode.PORTFOLIO: "4"}
 _MARGIN = ("cross", "isolated")
+_SIZED_MAX = 5
 
 
 def refuse_if(outcome: Outcome, codes: dict[str, str] | None = None) -> Outcome:
@@ -184,10 +185,11 @@ def positions_history(call: Call) -> list[Row]:
         where["created >"] = before
     if "posId" in call:
         where["number"] = number_in(call.text("posId"))
-    found: list[PositionRecord] = call.exchange.venue.history.shelf.find(PositionRecord, where, limit=call.limit())
+    shelf, limit = call.exchange.venue.history.shelf, call.limit()
+    found: list[PositionRecord] = shelf.find(PositionRecord, where, limit=limit, by="created")
     mode, kind = call.text("mgnMode"), call.text("instType")
     rows = []
-    for record in sorted(found, key=lambda each: (each.updated, each.number), reverse=True):
+    for record in found:
         instrument = call.exchange.listed(record.key.instrument)
         if mode not in ("", record.key.margin_mode.value) or kind not in ("", inst_type(instrument)):
             continue
@@ -273,7 +275,7 @@ def max_size(call: Call) -> list[Row]:
     mode = MarginMode(call.choice("tdMode", ("cross", "isolated", "cash")))
     price = call.number("px")
     rows = []
-    for name in call.instruments() or [call.required("instId")]:
+    for name in call.instruments(most=_SIZED_MAX) or [call.required("instId")]:
         instrument = call.exchange.listed(name)
         sizes = {side: _largest(call, instrument, mode, side, price) for side in OrderSide}
         buy, sell = text(sizes[OrderSide.BUY]), text(sizes[OrderSide.SELL])

@@ -38,7 +38,7 @@ async def place_algo(call: Call) -> Acks:
     """``POST trade/order-algo``: an order that waits: stop-loss, take-profit, both, trigger or trailing stop."""
     venue = call.exchange.venue
     now = venue.now()
-    client = str(call.given.get("algoClOrdId", ""))[:32]
+    client = call.echo("algoClOrdId")
     number: int | None = None
     failure: Failure | None
     try:
@@ -58,7 +58,7 @@ async def place_algo(call: Call) -> Acks:
                 "algoClOrdId": client,
                 "sCode": "0" if failure is None else failure.code,
                 "sMsg": "" if failure is None else failure.message,
-                "tag": call.text("tag"),
+                "tag": call.echo("tag"),
                 "ts": str(now),
             }
         ]
@@ -176,15 +176,19 @@ async def cancel_algos(call: Call) -> Acks:
 async def _cancel(call: Call, given: Parameters) -> Row:
     venue = call.exchange.venue
     now = venue.now()
-    record = _named(call, given)
+    record: AlgoRecord | None = None
     failure: Failure | None = Failure("51400", "Cancellation failed as the order does not exist.")
-    if record is not None and record.state == "live":
-        command = c.CancelOrder(account=call.account, order=f"o{record.number}", time=now)
-        failure = failure_of(await venue.submit(command), {"unknown_order": "51400"})
+    try:
+        record = _named(call, given)
+        if record is not None and record.state == "live":
+            command = c.CancelOrder(account=call.account, order=f"o{record.number}", time=now)
+            failure = failure_of(await venue.submit(command), {"unknown_order": "51400"})
+    except (OkxError, CrossMarginError) as error:
+        failure = problem(error)
     return {
-        "algoId": algo_id(record.number) if record is not None else given.text("algoId"),
+        "algoId": algo_id(record.number) if record is not None else given.echo("algoId"),
         "clOrdId": "",
-        "algoClOrdId": record.client_id if record is not None else given.text("algoClOrdId")[:32],
+        "algoClOrdId": record.client_id if record is not None else given.echo("algoClOrdId"),
         "sCode": "0" if failure is None else failure.code,
         "sMsg": "" if failure is None else failure.message,
         "tag": "",
@@ -206,9 +210,9 @@ async def amend_algo(call: Call) -> Acks:
     return Acks(
         [
             {
-                "algoId": algo_id(record.number) if record is not None else call.text("algoId"),
-                "algoClOrdId": record.client_id if record is not None else call.text("algoClOrdId")[:32],
-                "reqId": call.text("reqId")[:32],
+                "algoId": algo_id(record.number) if record is not None else call.echo("algoId"),
+                "algoClOrdId": record.client_id if record is not None else call.echo("algoClOrdId"),
+                "reqId": call.echo("reqId"),
                 "sCode": "0" if failure is None else failure.code,
                 "sMsg": "" if failure is None else failure.message,
                 "ts": str(now),

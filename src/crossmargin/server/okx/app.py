@@ -24,7 +24,7 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
-_BODY_MAX = 256 * 1024
+_BODY_MAX = 64 * 1024
 _QUERY_MAX = 8 * 1024
 _DEPTH_MAX = 8
 _OK, _FORBIDDEN, _NOT_FOUND, _TOO_LARGE, _BROKEN = 200, 401, 404, 413, 503

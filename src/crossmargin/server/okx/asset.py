@@ -12,6 +12,7 @@ from crossmargin.server.okx.public import currencies_of
 __all__ = ["asset_bills", "balances", "currencies", "transfer", "transfer_state"]
 
 _FUNDING, _TRADING = "6", "18"
+_SHORT = dict.fromkeys(("insufficient_balance", "insufficient_margin", "unknown_account"), "58350")
 
 
 def currencies(call: Call) -> list[Row]:
@@ -79,14 +80,12 @@ async def transfer(call: Call) -> list[Row]:
         raise OkxError("51000", "Parameter type error: there are no sub-accounts here")
     venue, wallet = call.exchange.venue, funding_account(call.account)
     ends = (wallet, call.account) if source == _FUNDING else (call.account, wallet)
-    if ends[1] not in venue.state.owners:
-        raise OkxError("58350", "Insufficient balance")
-    command = c.Send(account=ends[0], to=ends[1], currency=currency, amount=amount, time=venue.now())
-    outcome = refuse_if(await venue.submit(command), {"insufficient_balance": "58350", "insufficient_margin": "58350"})
+    command = c.Send(account=ends[0], to=ends[1], currency=currency, amount=amount, opens=True, time=venue.now())
+    outcome = refuse_if(await venue.submit(command), _SHORT)
     return [
         {
             "transId": str(outcome.sequence),
-            "clientId": call.text("clientId"),
+            "clientId": call.echo("clientId"),
             "ccy": currency,
             "from": source,
             "to": target,
@@ -98,8 +97,8 @@ async def transfer(call: Call) -> list[Row]:
 def transfer_state(call: Call) -> list[Row]:
     """``GET asset/transfer-state``: a transfer that was answered is done."""
     number = number_in(call.required("transId"))
-    last = call.exchange.venue.history.numbers["sequence"]
-    if not 0 < number <= last:
+    found = call.exchange.venue.command(number)
+    if not isinstance(found, c.Send) or call.account not in (found.account, found.to):
         raise OkxError("58129", "Transfer does not exist")
     return [{"transId": str(number), "clientId": "", "state": "success", "type": call.text("type", "0")}]
 

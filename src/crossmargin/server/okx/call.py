@@ -19,6 +19,8 @@ CLIENT_ID = re.compile(r"[A-Za-z0-9]{1,32}")
 _LIMIT_MAX = 100
 _TRUE, _FALSE = ("true", "True"), ("false", "False")
 _TIME_DIGITS = 15
+_ECHO_MAX = 32
+_NAMES_MAX = 20
 
 
 def client_id_problem(client_id: str) -> bool:
@@ -45,6 +47,11 @@ class Parameters:
         if not isinstance(value, str):
             raise OkxError("51000", f"Parameter {name} error")
         return str(value)
+
+    def echo(self, name: str) -> str:
+        """A parameter as an answer repeats it; what is no text is left out, for the call may be done by then."""
+        value = self.given.get(name)
+        return str(value)[:_ECHO_MAX] if isinstance(value, str) else ""
 
     def required(self, name: str) -> str:
         """A parameter that must be there."""
@@ -141,6 +148,9 @@ class Call(Parameters):
         """The instrument that a parameter names."""
         return self.exchange.listed(self.required(name))
 
-    def instruments(self, name: str = "instId") -> list[str]:
-        """Ids of a list with commas; empty where the parameter is absent."""
-        return [each for each in self.text(name).split(",") if each]
+    def instruments(self, name: str = "instId", most: int = _NAMES_MAX) -> list[str]:
+        """Ids of a list with commas, each once; empty where the parameter is absent."""
+        found = list(dict.fromkeys(each for each in self.text(name).split(",") if each))
+        if len(found) > most:
+            raise OkxError("51000", f"Parameter {name} error: at most {most}")
+        return found

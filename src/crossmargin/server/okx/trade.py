@@ -79,7 +79,7 @@ async def place_many(call: Call) -> Acks:
 async def _place(call: Call, given: Parameters) -> Row:
     venue = call.exchange.venue
     now = venue.now()
-    client, tag = str(given.given.get("clOrdId", ""))[:32], str(given.given.get("tag", ""))[:16]
+    client, tag = given.echo("clOrdId"), given.echo("tag")
     try:
         outcome = await venue.submit(order_command(call, given, now))
     except (OkxError, CrossMarginError) as error:
@@ -161,8 +161,8 @@ def _gone(record: OrderRecord | None, codes: dict[str, str]) -> Failure:
 
 def _answer(given: Parameters, record: OrderRecord | None, now: int, failure: Failure | None) -> Row:
     return {
-        "ordId": order_id(record.number) if record is not None else given.text("ordId"),
-        "clOrdId": record.client_id if record is not None else str(given.given.get("clOrdId", ""))[:32],
+        "ordId": order_id(record.number) if record is not None else given.echo("ordId"),
+        "clOrdId": record.client_id if record is not None else given.echo("clOrdId"),
         "ts": str(now),
         "sCode": "0" if failure is None else failure.code,
         "sMsg": "" if failure is None else failure.message,
@@ -197,7 +197,7 @@ async def _amend(call: Call, given: Parameters) -> Row:
                 await venue.submit(c.CancelOrder(account=call.account, order=f"o{record.number}", time=now))
     except (OkxError, CrossMarginError) as error:
         record, failure = None, problem(error)
-    return {**_answer(given, record, now, failure), "reqId": given.text("reqId")[:32]}
+    return {**_answer(given, record, now, failure), "reqId": given.echo("reqId")}
 
 
 def _amendment(call: Call, given: Parameters, record: OrderRecord, now: int) -> c.AmendOrder:
@@ -252,7 +252,7 @@ async def close_position(call: Call) -> list[Row]:
             account=call.account, instrument=instrument.id, side=Side(each), margin_mode=mode, time=venue.now()
         )
         refuse_if(await venue.submit(command), {"unknown_position": "51023"})
-    return [{"instId": instrument.id, "posSide": side, "clOrdId": client, "tag": call.text("tag")}]
+    return [{"instId": instrument.id, "posSide": side, "clOrdId": client, "tag": call.echo("tag")}]
 
 
 async def cancel_all_after(call: Call) -> list[Row]:
@@ -264,7 +264,7 @@ async def cancel_all_after(call: Call) -> list[Row]:
     now = venue.now()
     at = now + seconds * 1000 if seconds else 0
     refuse_if(await venue.submit(c.SetCancelTimer(account=call.account, at=at, time=now)))
-    return [{"triggerTime": str(at), "tag": call.text("tag"), "ts": str(now)}]
+    return [{"triggerTime": str(at), "tag": call.echo("tag"), "ts": str(now)}]
 
 
 # ---------------------------------------------------------------- reading back
