@@ -4,8 +4,11 @@
 
 One thread. The mix is 55 % limit orders, 30 % cancels, 15 % marketable orders of 1,000 accounts on three instruments,
 each order with full admission, every command with its invariants and its state hash. Journalled: groups of 64 in
-SQLite, synced before the answer. The burst: 11,279 accounts reach the trigger at one mark, no book and no fund, so that
-every one is deleveraged against as many counterparties.
+SQLite, synced before the answer. Quiet marks: 1,000 positions, none near a threshold. The burst: 11,279 accounts reach
+the trigger at one mark, no book and no fund, so that every one is deleveraged against as many counterparties.
+
+Beside them stands the plain engine, without bounds and nomination: everyone is assessed from scratch, the events are the
+same.
 """
 
 import json
@@ -14,6 +17,7 @@ import tempfile
 import time
 from decimal import Decimal
 from pathlib import Path
+from statistics import median
 
 from crossmargin.domain import command as c
 from crossmargin.domain.account import OrderSide, OrderType
@@ -22,7 +26,7 @@ from crossmargin.engine.simulate.dice import Dice
 from crossmargin.journal import Journal, MemoryStore, SQLiteStore, rebuild
 from crossmargin.rulebook import load
 
-ACCOUNTS, COMMANDS, GROUP, BURST = 1000, 6000, 64, 11_279
+ACCOUNTS, COMMANDS, GROUP, BURST, ROUNDS = 1000, 6000, 64, 11_279, 3
 RULES = load("textbook").with_rules(default_leverage=Decimal(50))
 NAMES = ("AAA-USDT-SWAP", "BBB-USDT-SWAP", "CCC-USDT-SWAP")
 
@@ -69,9 +73,9 @@ def seconds(work: object) -> float:
     return time.perf_counter() - started
 
 
-def in_memory(commands: list[c.Command]) -> float:
-    """Commands a second without a journal."""
-    engine = Engine(RULES)
+def in_memory(commands: list[c.Command], *, plain: bool = False) -> float:
+    """Commands a second without a journal; `plain`: everyone assessed from scratch, everyone at every mark."""
+    engine = Engine(RULES, plain=plain)
     for command in opening(ACCOUNTS):
         engine.submit(command)
 
@@ -80,6 +84,27 @@ def in_memory(commands: list[c.Command]) -> float:
             engine.submit(command)
 
     return len(commands) / seconds(run)
+
+
+def quiet_marks(count: int, *, plain: bool = False) -> float:
+    """Marks a second that nobody is near, over as many positions as there are accounts."""
+    engine = Engine(RULES, plain=plain)
+    for command in opening(ACCOUNTS):
+        engine.submit(command)
+    for number in range(ACCOUNTS):
+        side = OrderSide.BUY if number % 2 else OrderSide.SELL
+        engine.submit(
+            c.PlaceOrder(
+                account=f"a{number}", instrument=NAMES[0], side=side, contracts=Decimal(1), price=Decimal(1000)
+            )
+        )
+    marks = [c.SetMark(instrument=NAMES[0], price=Decimal(1000) + Decimal(number % 7) / 10) for number in range(count)]
+
+    def run() -> None:
+        for command in marks:
+            engine.submit(command)
+
+    return count / seconds(run)
 
 
 def journalled(commands: list[c.Command]) -> float:
@@ -107,9 +132,9 @@ def replayed(commands: list[c.Command]) -> float:
     return events / seconds(lambda: rebuild(store, RULES))
 
 
-def burst(size: int) -> float:
+def burst(size: int, *, plain: bool = False) -> float:
     """Seconds for one mark that liquidates so many accounts, each deleveraged."""
-    engine = Engine(RULES)
+    engine = Engine(RULES, plain=plain)
     name = NAMES[0]
     engine.submit(c.ListInstrument(instrument=name))
     engine.submit(c.SetMark(instrument=name, price=Decimal(1000)))
@@ -128,24 +153,43 @@ def burst(size: int) -> float:
     return taken
 
 
+def rows() -> list[tuple[str, float, str, str | None, float | None]]:
+    """Name, value, unit, and what it is measured against in the same round: medians of interleaved rounds."""
+    commands = mixed(COMMANDS)
+    memory, plain, stored, again, quiet, everyone, crash = [], [], [], [], [], [], []
+    for _ in range(ROUNDS):
+        memory.append(in_memory(commands))
+        plain.append(in_memory(commands[: COMMANDS // 4], plain=True))
+        stored.append(journalled(commands))
+        again.append(replayed(commands))
+        quiet.append(quiet_marks(2000))
+        everyone.append(quiet_marks(20, plain=True))
+        crash.append(burst(BURST))
+    whole = burst(BURST, plain=True)
+    return [
+        ("engine_memory", median(memory), "commands/s", "engine_plain", median(memory) / median(plain)),
+        ("engine_plain", median(plain), "commands/s", None, None),
+        ("engine_journalled", median(stored), "commands/s", "engine_memory", median(stored) / median(memory)),
+        ("engine_replay", median(again), "events/s", None, None),
+        ("engine_marks", median(quiet), "marks/s", "engine_marks_plain", median(quiet) / median(everyone)),
+        ("engine_marks_plain", median(everyone), "marks/s", None, None),
+        ("engine_burst", median(crash), "s", "engine_burst_plain", median(crash) / whole),
+        ("engine_burst_plain", whole, "s", None, None),
+    ]
+
+
 def main() -> None:
     """Print rows, or with --json one list of them."""
-    commands = mixed(COMMANDS)
-    rows = [
-        ("engine_memory", in_memory(commands), "commands/s"),
-        ("engine_journalled", journalled(commands), "commands/s"),
-        ("engine_replay", replayed(commands), "events/s"),
-        ("engine_burst", burst(BURST), "s"),
-    ]
     found = [
-        {"name": name, "value": round(value, 2), "unit": unit, "against": None, "ratio": None}
-        for name, value, unit in rows
+        {"name": name, "value": round(value, 2), "unit": unit, "against": against, "ratio": ratio and round(ratio, 3)}
+        for name, value, unit, against, ratio in rows()
     ]
     if "--json" in sys.argv:
         print(json.dumps(found))
         return
     for row in found:
-        print(f"{row['name']:<20} {row['value']:>12} {row['unit']}")
+        beside = "" if row["against"] is None else f"  {row['ratio']} of {row['against']}"
+        print(f"{row['name']:<20} {row['value']:>12} {row['unit']:<10}{beside}")
 
 
 if __name__ == "__main__":
