@@ -7,8 +7,8 @@ each order with full admission, every command with its invariants and its state 
 SQLite, synced before the answer. Quiet marks: 1,000 positions, none near a threshold. The burst: 11,279 accounts reach
 the trigger at one mark, no book and no fund, so that every one is deleveraged against as many counterparties.
 
-Beside them stands the plain engine, without bounds and nomination: everyone is assessed from scratch, the events are the
-same.
+Beside them stands the plain engine, without bounds and nomination: everyone is assessed from scratch, and the events
+are the same.
 """
 
 import json

@@ -68,9 +68,9 @@ class Engine:
         self._hash.update(self.state)
 
     @classmethod
-    def at(cls, state: State, sequence: int, time: int, nominate: Nominate | None = None) -> "Engine":
+    def at(cls, state: State, sequence: int, time: int) -> "Engine":
         """An engine that goes on from a restored state."""
-        engine = cls(state.rulebook, state.rulebooks, nominate)
+        engine = cls(state.rulebook, state.rulebooks)
         engine.state, engine.sequence = state, sequence
         state.time = time
         state.touched.clear()
@@ -117,6 +117,13 @@ class Engine:
             return self._close(events)
         finally:
             setcontext(outer)
+
+    def awake(self, nominate: Nominate | None = None) -> "Engine":
+        """The engine, ready to decide, after it was built plain to replay what needs no bounds."""
+        self.state.plain = False
+        self.state.rebound()
+        self.nominate = nominate or Boxes()
+        return self
 
     def apply(self, event: Event) -> None:
         """Apply one event; whoever watches an engine event by event overrides this."""

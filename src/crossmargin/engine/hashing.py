@@ -30,14 +30,14 @@ class StateHash:
 
     def update(self, state: State) -> None:
         """Take in what changed since the last time."""
-        parts = self._parts
+        parts, number, encode = self._parts, int.from_bytes, _ENCODE
         total = self._total
-        for key, value in state.dirty.items():
-            old = parts.pop(key, 0)
-            new = 0
+        for item in state.dirty.items():
+            key, value = item
+            total -= parts.pop(key, 0)
             if value is not None:
-                new = parts[key] = _entity(key, value)
-            total += new - old
+                new = parts[key] = number(blake2b(encode(item), digest_size=32).digest(), "big")
+                total += new
         self._total = total % _MODULUS
         state.dirty.clear()
 

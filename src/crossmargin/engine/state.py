@@ -282,13 +282,18 @@ class State:
         """Other rules: nothing that was computed under the old ones holds."""
         self.rulebook_name, self.rulebook = name, self.rulebooks[name]
         self.listings = {each: (self.rulebook.instrument(each), cap) for each, (_, cap) in self.listings.items()}
+        self.rebound()
+        for owner in self.owners:
+            self.touch(owner)
+        self.dirty["rulebook",] = name
+
+    def rebound(self) -> None:
+        """New bounds, from what there is."""
         self.bounds = Bounds(self.rulebook, self.marks.mark, self.cells, plain=self.plain)
         for owner in self.owners.values():
             owner.load = Load()
             for ticket in owner.orders.values():
                 self.bounds.put(owner.load, ticket)
-            self.touch(owner.id)
-        self.dirty["rulebook",] = name
 
     def count(self, counter: str, value: int) -> None:
         """Set a counter."""

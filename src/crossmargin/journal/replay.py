@@ -73,11 +73,11 @@ def rebuild(store: Store, rulebook: Rulebook, rulebooks: Books | None = None) ->
     Raises:
         JournalError: damage, another rulebook, or a state that differs from what was recorded.
     """
-    engine = Engine(rulebook, rulebooks)
+    engine = Engine(rulebook, rulebooks, plain=True)
     _same_start(store, engine, rulebook)
     for record, _ in records(store):
         _apply(store, engine, record)
-    return engine
+    return engine.awake()
 
 
 def resumed(
@@ -86,17 +86,17 @@ def resumed(
     """The state from the newest snapshot that is whole, and the records after it; with the last digest."""
     raw = store.header()
     assert raw is not None
-    engine, digest = Engine(rulebook, rulebooks, nominate), chained(ROOT, raw)
+    engine, digest = Engine(rulebook, rulebooks, plain=True), chained(ROOT, raw)
     _same_start(store, engine, rulebook)
     for _, body in store.snapshots():
-        found = opened(body, rulebook, rulebooks or {}, nominate)
+        found = opened(body, rulebook, rulebooks or {})
         if found is not None:
             engine, digest = found
             break
     for record, following in records(store, engine.sequence, digest):
         _apply(store, engine, record)
         digest = following
-    return engine, digest
+    return engine.awake(nominate), digest
 
 
 def rerun(

@@ -7,7 +7,6 @@ import msgspec
 from msgspec import Struct
 
 from crossmargin.engine.engine import Engine
-from crossmargin.engine.nominate import Nominate
 from crossmargin.engine.snapshot import entities, restored
 from crossmargin.rulebook.model import Rulebook
 
@@ -34,14 +33,12 @@ def sealed(engine: Engine, digest: bytes) -> bytes:
     return blake2b(body, digest_size=32).digest() + body
 
 
-def opened(
-    raw: bytes, rulebook: Rulebook, rulebooks: Mapping[str, Rulebook], nominate: Nominate | None = None
-) -> tuple[Engine, bytes] | None:
+def opened(raw: bytes, rulebook: Rulebook, rulebooks: Mapping[str, Rulebook]) -> tuple[Engine, bytes] | None:
     """The engine of a snapshot and the digest of its record; None when the snapshot is damaged."""
     seal, body = raw[:32], raw[32:]
     if blake2b(body, digest_size=32).digest() != seal:
         return None
     snapshot = _DECODER.decode(body)
     state = restored(rulebook, rulebooks, snapshot.found)
-    engine = Engine.at(state, snapshot.sequence, snapshot.time, nominate)
+    engine = Engine.at(state, snapshot.sequence, snapshot.time)
     return (engine, snapshot.digest) if engine.digest() == snapshot.state else None
