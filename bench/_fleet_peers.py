@@ -44,7 +44,7 @@ void revalue(long n, const int64_t *restrict bounds, uint16_t *restrict row, con
     double error = slack[a] + unit_error * ((double)(last - first) + 20.0) * gross;
     double over = worth - need, over_warning = worth - warn * need;
     equity[a] = worth; initial[a] = margin; required[a] = need; ratio[a] = worth / need;
-    if (fabs(over) > error && fabs(over_warning) > error) status[a] = (over <= 0) + (over_warning <= 0);
+    if (fabs(over) > error && fabs(over_warning) > error) status[a] = need == 0 ? 0 : (over <= 0) + (over_warning <= 0);
     else status[a] = (need == 0 && error < INFINITY) ? 0 : 3;
   }
 }

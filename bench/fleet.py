@@ -182,7 +182,7 @@ def sweeper(watch: Watch) -> Callable[[], int]:
     """A full sweep with certified bound over the watch's own arrays."""
     shelf, tiers = watch._shelf, watch._tiers
     changed, became = np.empty(len(shelf.state), np.int64), np.empty(len(shelf.state), np.uint8)
-    return lambda: watch_kernels.sweep(shelf.book, tiers, shelf.hooks.price, shelf.state, changed, became)
+    return lambda: watch_kernels.sweep(shelf.book, tiers, None, shelf.hooks.price, shelf.state, changed, became)
 
 
 def crash(watch: Watch, fleet: Fleet, sweep: Callable[[], int]) -> list[Row]:

@@ -3,9 +3,12 @@
 from decimal import Decimal
 from random import Random
 
-from crossmargin.domain.account import Account, MarginMode, Position, PositionMode, Side
+import msgspec
+
+from crossmargin.domain.account import Account, AccountMode, MarginMode, Position, PositionMode, Side
 from crossmargin.domain.marks import Marks
 from crossmargin.rulebook import load
+from crossmargin.rulebook.collateral import Collateral, Slice
 from crossmargin.rulebook.model import Rulebook
 from crossmargin.rulebook.tiers import Tier, TierTable
 
@@ -15,13 +18,23 @@ SWAPS = {
     "binance": {"BTCUSDT": 95_000, "ETHUSDT": 3_300, "SOLUSDT": 140},
     "textbook": {"BTC-USDT-SWAP": 95_000, "SOL-USDT-SWAP": 140, "XRP-USDT-SWAP": 2},
 }
+SWAPS["okx.multi_currency"] = SWAPS["okx"]
+SWAPS["binance.multi_assets"] = {**SWAPS["binance"], "BTCUSDC": 95_050}
 COINS = {"BTC-USD-SWAP": "BTC", "ETH-USD-SWAP": "ETH"}
+SHARED = {
+    "okx.multi_currency": {"USDT": 1, "BTC": 95_000, "ETH": 3_300},
+    "binance.multi_assets": {"USDT": 1, "USDC": 1, "BTC": 95_000, "BNB": 600},
+}
+"""Currencies that share collateral, and their usual USD prices."""
 
 
 def rulebook_of(venue: str) -> Rulebook:
     """The venue's rules; OKX has no inverse tiers of its own, so both kinds that it uses are given here."""
-    book = load(venue)
-    if venue != "okx":
+    name, _, shared = venue.partition(".")
+    book = load(name, account_mode=AccountMode.MULTI_CURRENCY if shared else None)
+    if shared:
+        book = _sharing(book, list(SHARED[venue]))
+    if name != "okx":
         return book
     steps = [("1000", "0.004"), ("5000", "0.005"), ("20000", "0.0075"), (None, "0.0125")]
     tiers = tuple(Tier(maintenance_rate=D(rate), up_to=None if up is None else D(up)) for up, rate in steps)
@@ -40,13 +53,46 @@ def rulebook_of(venue: str) -> Rulebook:
     return book.with_instruments((), tables)
 
 
+def _sharing(book: Rulebook, currencies: list[str]) -> Rulebook:
+    """Haircuts by slices that lie within the accounts' range, buffers, and loan tiers with a jump."""
+    slices = (
+        Slice(rate=D("0.98"), up_to=D(10)),
+        Slice(rate=D("0.95"), up_to=D(20_000)),
+        Slice(rate=D("0.9"), up_to=D(10**7)),
+    )
+    buffered = Collateral(slices=slices, bid_buffer=D("0.01"), ask_buffer=D("0.005"))
+    known = {name: buffered for name in currencies}
+    known["USDT"] = Collateral(slices=(Slice(rate=D(1), up_to=D(500_000)), Slice(rate=D("0.975"))))
+    if "BNB" in known:
+        known["BNB"] = Collateral(slices=slices, enabled=False)
+    tiers = (
+        Tier(maintenance_rate=D("0.03"), initial_rate=D("0.1"), up_to=D(1000)),
+        Tier(maintenance_rate=D("0.05"), initial_rate=D("0.2"), up_to=D(50_000)),
+        Tier(maintenance_rate=D("0.08"), initial_rate=D("0.3")),
+    )
+    loans = {("borrow", name, MarginMode.CROSS): TierTable(tiers=tiers, unit="borrowed") for name in currencies}
+    usdc = msgspec.structs.replace(
+        load("binance").instrument("BTCUSDT"), id="BTCUSDC", unified="", quote="USDC", settle="USDC", family="BTCUSDC"
+    )
+    swaps = {
+        ("perpetual", "BTCUSDC", MarginMode.CROSS): load("binance").tiers["perpetual", "BTCUSDT", MarginMode.CROSS]
+    }
+    return msgspec.structs.replace(book.with_instruments((usdc,), {**loans, **swaps}), collateral=known)
+
+
 def marks_of(venue: str, random: Random, spread: float = 0.2) -> Marks:
     """Marks on a round grid around the usual ones."""
     found = {}
     for name, usual in SWAPS[venue].items():
         factor = D(random.randint(-1000, 1000)) / 1000 * D(str(spread)) + 1
         found[name] = (usual * factor).quantize(D("0.01"))
-    return Marks(mark=found)
+    usual_prices = SHARED.get(venue, {})
+    return Marks(mark=found, fx={name: _near(D(usual), random, spread) for name, usual in usual_prices.items()})
+
+
+def _near(usual: Decimal, random: Random, spread: float) -> Decimal:
+    """A price by a few per cent away, on a grid."""
+    return (usual * (1 + D(random.randint(-100, 100)) / 1000 * D(str(spread)))).quantize(D("0.0001"))
 
 
 def account_of(venue: str, random: Random, book: Rulebook) -> Account:
@@ -58,11 +104,35 @@ def account_of(venue: str, random: Random, book: Rulebook) -> Account:
         key = (position.instrument, position.side if hedge else "", position.margin_mode)
         held[key] = position
     positions = tuple(held.values())
+    mode = PositionMode.HEDGE if hedge else PositionMode.ONE_WAY
+    if venue in SHARED:
+        return Account(
+            account_mode=AccountMode.MULTI_CURRENCY,
+            balances=_balances(venue, random, positions, book),
+            positions=positions,
+            position_mode=mode,
+        )
     balances = {"USDT": _balance(random, "USDT", positions, book)}
     for coin in {COINS.get(each.instrument, "USDT") for each in positions} - {"USDT"}:
         balances[coin] = _balance(random, coin, positions, book)
-    mode = PositionMode.HEDGE if hedge else PositionMode.ONE_WAY
     return Account(balances=balances, positions=positions, position_mode=mode)
+
+
+def _balances(venue: str, random: Random, positions: tuple[Position, ...], book: Rulebook) -> dict[str, Decimal]:
+    """What positions of any currency may need, spread over some currencies; now and then a debt in one of them."""
+    prices = SHARED[venue]
+    gross = D(0)
+    for each in positions:
+        instrument = book.instrument(each.instrument)
+        face = each.contracts * instrument.unit
+        gross += face if instrument.inverse else face * each.entry_price
+    chosen = random.sample(list(prices), random.randint(1, len(prices)))
+    found = {}
+    for name in chosen:
+        share = (gross * random.randint(0, 300) / 1000 + random.randint(0, 1000)) / len(chosen)
+        sign = -1 if len(chosen) > 1 and random.random() < 0.2 else 1
+        found[name] = (sign * share / prices[name]).quantize(D("0.00000001"))
+    return found
 
 
 def _position(venue: str, random: Random, book: Rulebook) -> Position:
@@ -70,7 +140,7 @@ def _position(venue: str, random: Random, book: Rulebook) -> Position:
     unit = book.instrument(name).unit
     value = D(10) ** random.randint(1, 7) * random.randint(1, 99)
     contracts = value / unit if book.instrument(name).inverse else value / (unit * usual)
-    isolated = random.random() < 0.2
+    isolated = random.random() < 0.2 and MarginMode.ISOLATED in book.rules.margin_modes
     margin = (value / random.randint(5, 50)).quantize(D("0.01")) if isolated and random.random() < 0.5 else None
     if margin is not None and book.instrument(name).inverse:
         margin = (margin / usual).quantize(D("0.00000001"))

@@ -17,13 +17,15 @@ from crossmargin.rulebook import load, venues
 from crossmargin.rulebook.rules import Rules
 from crossmargin.rulebook.tiers import Tier, TierTable
 
+from .accounts import SWAPS, rulebook_of
+
 D = Decimal
 
 
-@pytest.mark.parametrize("venue", ["okx", "binance", "textbook"])
-def test_three_rulebooks_are_covered(venue: str) -> None:
+@pytest.mark.parametrize("venue", list(SWAPS))
+def test_five_rulebooks_are_covered(venue: str) -> None:
     """Every rule of theirs is one that the kernels know."""
-    check_covered(load(venue))
+    check_covered(rulebook_of(venue))
 
 
 @pytest.mark.parametrize("venue", venues())
@@ -43,8 +45,8 @@ def test_textbook_at_entry_price_is_refused() -> None:
         check_covered(load("textbook-entry"))
 
 
-def test_multi_currency_accounts_are_refused_by_name() -> None:
-    """A pool over several currencies is no row of ours."""
+def test_accounts_in_another_mode_are_refused_by_name() -> None:
+    """A multi-currency account under the rules of single-currency ones."""
     with pytest.raises(UnsupportedError, match='account "ann": account_mode "multi_currency"'):
         columns_of([Account(account_mode="multi_currency")], load("okx"), ["ann"])  # type: ignore[arg-type]
 

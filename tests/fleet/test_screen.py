@@ -31,10 +31,7 @@ def worst_errors(found: Screen, marks: Marks) -> dict[str, float]:
     price = prices(fleet, marks)
     for pool in range(len(fleet)):
         exact = decide(fleet, pool, marks)
-        held = slice(int(fleet.start[pool]), int(fleet.stop[pool]))
-        sizes = np.abs(fleet.quantity[held] * price[fleet.row[held] >> fleet.tables.shift])
-        gross = abs(float(fleet.cash[pool])) + float(sizes.sum())
-        bound = float(fleet.slack[pool]) + fleet.unit_error * (len(sizes) + 20) * gross
+        *_, bound = twin.figures(fleet, price, pool)
         for name, share in worst.items():
             error = abs(float(getattr(found, name)[pool]) - float(getattr(exact, name)))
             worst[name] = max(share, error / bound if bound else error)

@@ -13,7 +13,7 @@ from crossmargin.fleet import twin
 from crossmargin.fleet.columns import columns_of
 from crossmargin.fleet.pack import pack
 from crossmargin.fleet.scenarios import Scenarios, by_betas, grid, of_coins, student_t
-from crossmargin.fleet.stress import currencies, merged, scenario_prices, stress, usd_values
+from crossmargin.fleet.stress import merged, pool_values, scenario_prices, stress, usd_values
 from crossmargin.rulebook import load
 
 from .accounts import SWAPS, account_of, marks_of, rulebook_of
@@ -39,7 +39,8 @@ def test_the_kernel_equals_its_twin(venue: str) -> None:
 
     found = stress(fleet, marks, cases).totals
 
-    worth = usd_values(fleet, marks, cases)[currencies(fleet)]
+    values = usd_values(fleet, marks, cases)
+    worth = np.stack([pool_values(fleet, values[:, case]) for case in range(300)], axis=1)
     shortfall, insurance, liquidated = twin.stress(fleet, scenario_prices(fleet, marks, cases), worth)
     assert found.liquidated.tolist() == liquidated
     assert found.shortfall == pytest.approx(shortfall, rel=1e-9)

@@ -29,10 +29,11 @@ def watch_of(venue: str, count: int, seed: int, also: tuple[str, ...] = ()) -> W
 
 
 def stepped(marks: Marks, random: Random, size: int) -> dict[str, Decimal]:
-    """One instrument's mark, moved by up to `size` basis points on a round grid."""
-    name = random.choice(list(marks.mark))
+    """One instrument's mark or one currency's price, moved by up to `size` basis points on a round grid."""
+    prices = {**marks.mark, **marks.fx}
+    name = random.choice(list(prices))
     factor = 1 + D(random.randint(-size, size)) / 10_000
-    return {name: max((marks.mark[name] * factor).quantize(D("0.01")), D("0.01"))}
+    return {name: max((prices[name] * factor).quantize(D("0.0001" if name in marks.fx else "0.01")), D("0.01"))}
 
 
 def assert_exact(watch: Watch) -> None:

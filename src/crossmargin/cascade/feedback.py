@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from crossmargin.domain.marks import Marks
-from crossmargin.errors import InputError
+from crossmargin.errors import InputError, UnsupportedError
 from crossmargin.fleet.arrays import Bools, Floats, Ints
 from crossmargin.fleet.pack import Fleet
 from crossmargin.fleet.scenarios import Scenarios
@@ -53,7 +53,10 @@ def deepened(fleet: Fleet, marks: Marks, scenarios: Scenarios, depth: Mapping[st
 
     Raises:
         InputError: a depth that is not above zero, or a coin without one.
+        UnsupportedError: collateral is shared between currencies.
     """
+    if fleet.sharing.used:
+        raise UnsupportedError("cascade: accounts whose currencies share collateral are not covered")
     coins, coin = _coins(fleet)
     deep = _depths(coins, depth)
     exposure = _Exposure(fleet, marks, scenarios, coin, len(coins))

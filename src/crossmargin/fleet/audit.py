@@ -6,13 +6,14 @@ from typing import NamedTuple
 import numpy as np
 
 from crossmargin.domain.marks import Marks
+from crossmargin.fleet import twin
 from crossmargin.fleet.arrays import Floats
 from crossmargin.fleet.exact import decide
 from crossmargin.fleet.frames import Folder, read_part
 from crossmargin.fleet.pack import Fleet, pack, prices
 from crossmargin.fleet.screen import UNDECIDED, Screen, revalued
 
-__all__ = ["Audit", "audit", "certified_error"]
+__all__ = ["Audit", "audit"]
 
 
 class Audit(NamedTuple):
@@ -29,14 +30,6 @@ class Audit(NamedTuple):
     differing: int
     undecided: int
     share: float
-
-
-def certified_error(fleet: Fleet, pool: int, price: Floats) -> float:
-    """The largest error that a figure of a pool may have."""
-    held = slice(int(fleet.start[pool]), int(fleet.stop[pool]))
-    sizes = np.abs(fleet.quantity[held] * price[fleet.row[held] >> fleet.tables.shift])
-    gross = abs(float(fleet.cash[pool])) + float(sizes.sum())
-    return float(fleet.slack[pool]) + fleet.unit_error * (len(sizes) + 20) * gross
 
 
 def audit(
@@ -69,5 +62,5 @@ def _one(valued: Screen, pool: int, marks: Marks, price: Floats) -> tuple[float,
         return 0.0, False, True
     names = ("equity", "initial", "required")
     error = max(abs(float(getattr(valued, name)[pool]) - float(getattr(exact, name))) for name in names)
-    allowed = certified_error(valued.fleet, pool, price)
+    *_, allowed = twin.figures(valued.fleet, price, pool)
     return error / allowed if allowed else error, bool(valued.status[pool] != exact.status), False

@@ -10,7 +10,7 @@ from decimal import Decimal
 
 import numpy as np
 
-from crossmargin.domain.account import Account, MarginMode, OrderState, Position, PositionMode, Side
+from crossmargin.domain.account import Account, AccountMode, MarginMode, OrderState, Position, PositionMode, Side
 from crossmargin.domain.instrument import Kind
 from crossmargin.errors import InputError, UnsupportedError
 from crossmargin.fleet.arrays import Amounts, Bools, Codes, Decimals, Ints, joined_amounts
@@ -42,6 +42,7 @@ class Columns:
         margin: Margin of an isolated position.
         margin_given: Whether `margin` says so; else it is entry value / leverage.
         hedge: Whether the account keeps long and short side by side.
+        account_mode: Mode of all accounts.
         originals: The accounts themselves, where the columns were made of them.
         beyond: Accounts that hold more than the columns say (live orders, spot margin): they are always assessed
             exactly, at each move of an instrument of theirs.
@@ -63,6 +64,7 @@ class Columns:
     margin: Amounts
     margin_given: Bools
     hedge: Bools
+    account_mode: AccountMode = AccountMode.SINGLE_CURRENCY
     originals: Sequence[Account] | None = None
     beyond: Bools | None = None
 
@@ -81,6 +83,7 @@ class Columns:
             balances={self.currencies[self.balance_currency[k]]: self.balance.decimal(k) for k in held},
             positions=tuple(self.position(k) for k in range(self.start[index], self.start[index + 1])),
             position_mode=PositionMode.HEDGE if self.hedge[index] else PositionMode.ONE_WAY,
+            account_mode=self.account_mode,
         )
 
     def position(self, index: int) -> Position:
@@ -150,6 +153,7 @@ def columns_of(accounts: Sequence[Account], rulebook: Rulebook, ids: Sequence[st
         margin=Decimals([each.margin or Decimal(0) for each in positions]),
         margin_given=np.array([each.margin is not None for each in positions], np.bool_),
         hedge=np.array([each.position_mode == PositionMode.HEDGE for each in accounts], np.bool_),
+        account_mode=accounts[0].account_mode if accounts else AccountMode.SINGLE_CURRENCY,
         currencies=tuple(currencies),
         instruments=tuple(instruments),
         originals=accounts,
@@ -158,11 +162,13 @@ def columns_of(accounts: Sequence[Account], rulebook: Rulebook, ids: Sequence[st
 
 
 def _is_beyond(account: Account, rulebook: Rulebook, name: str) -> bool:
-    if account.account_mode not in rulebook.rules.account_modes or account.account_mode != "single_currency":
+    if account.account_mode not in rulebook.rules.account_modes or account.account_mode == AccountMode.PORTFOLIO:
         raise UnsupportedError(f'account "{name}": account_mode "{account.account_mode}" is not covered by the fleet')
     kinds = {rulebook.instrument(name).kind for name in _instruments(account)}
     if Kind.OPTION in kinds:
         raise UnsupportedError(f'account "{name}": options are not covered by the fleet: assess it by itself')
+    if rulebook.rules.pool_scope == "account" and any(account.interest.values()):
+        return True
     live = any(order.state == OrderState.LIVE for order in account.orders)
     return live or any(rulebook.instrument(each.instrument).kind not in SWAPS for each in account.positions)
 
@@ -216,6 +222,7 @@ def joined(parts: Sequence[Columns]) -> Columns:
         margin=joined_amounts([each.margin for each in parts]),
         margin_given=np.concatenate([each.margin_given for each in parts]),
         hedge=np.concatenate([each.hedge for each in parts]),
+        account_mode=parts[0].account_mode,
     )
 
 

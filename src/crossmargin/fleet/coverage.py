@@ -18,6 +18,9 @@ _APART = {
     *("break_even", "break_even_fee_floor", "option", "unservable_orders", "told_first"),
 }
 _KNOWN = {
+    "pool_scope": {"currency", "account"},
+    "collateral_pnl": {"discounted", "in_full"},
+    "borrowing": {"free", "margined"},
     "position_value_at": {"mark"},
     "tier_scheme": {"whole", "marginal"},
     "closing_fee": {"none", "taker_at_mark"},
@@ -37,5 +40,7 @@ def check_covered(rulebook: Rulebook) -> None:
         known = _KNOWN.get(field.name, {field.default})
         if value not in known:
             raise UnsupportedError(f'{rulebook.venue}: {field.name} "{value}" is not covered by the fleet kernels')
+    if (rulebook.rules.collateral_pnl, rulebook.rules.borrowing) == ("in_full", "margined"):
+        raise UnsupportedError(f'{rulebook.venue}: borrowing "margined" with PnL in full is not covered by the fleet')
     if rulebook.rules.warn_at < 1:
         raise UnsupportedError(f"{rulebook.venue}: warn_at {rulebook.rules.warn_at} lies below the trigger")

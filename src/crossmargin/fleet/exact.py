@@ -3,13 +3,12 @@
 from typing import NamedTuple
 
 from crossmargin.domain.marks import Marks
-from crossmargin.fleet.pack import Fleet
+from crossmargin.fleet.pack import ACCOUNT, WHOLE, Fleet
+from crossmargin.margin.account_pool import ACCOUNT_POOL
 from crossmargin.margin.assess import assess
 from crossmargin.margin.pool import Pool, Status
 
 __all__ = ["Exact", "decide"]
-
-WHOLE_ACCOUNT = -2
 
 
 class Exact(NamedTuple):
@@ -26,11 +25,13 @@ def decide(fleet: Fleet, pool: int, marks: Marks) -> Exact:
     columns, currency = fleet.columns, int(fleet.currency[pool])
     account = columns.account(int(fleet.owner[pool]))
     found = assess(account, marks, fleet.rulebook)
-    if currency == WHOLE_ACCOUNT:
+    if currency == WHOLE:
         pools = [*found.cross.values(), *found.isolated.values()]
         worst = max(pools, key=lambda each: each.status.severity)
         return _figures(worst, found.status)
-    if fleet.position[pool] >= 0:
+    if currency == ACCOUNT:
+        mine = found.cross[ACCOUNT_POOL]
+    elif fleet.position[pool] >= 0:
         mine = found.isolated[columns.position(int(fleet.position[pool])).id]
     else:
         mine = found.cross[fleet.currencies[currency]]

@@ -19,11 +19,12 @@ FIELDS = np.uint64(4)
 def verdict(equity: float, required: float, warn: float, error: float) -> int:
     """Status of a pool, UNDECIDED where the error of its figures could change it.
 
-    A comparison with NaN is false, so a requirement between two tiers, which is NaN, decides nothing.
+    Nobody is due who needs nothing, whatever he owes. A comparison with NaN is false, so a requirement between two
+    tiers, which is NaN, decides nothing.
     """
     over, over_warning = equity - required, equity - warn * required
     if abs(over) > error and abs(over_warning) > error:
-        return int(over <= 0.0) + int(over_warning <= 0.0)
+        return (int(over <= 0.0) + int(over_warning <= 0.0)) * int(required != 0.0)
     if required == 0.0 and error < np.inf:
         return 0
     return 3

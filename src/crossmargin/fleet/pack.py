@@ -11,21 +11,37 @@ A pool is a row: an account's cross positions settled in one currency, or one is
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import NamedTuple
 
+import msgspec
 import numpy as np
 
 from crossmargin.domain.arithmetic import EXACT
 from crossmargin.domain.marks import Marks
-from crossmargin.errors import InputError
+from crossmargin.errors import InputError, MissingDataError
 from crossmargin.fleet.arrays import UNIT, Amounts, Bools, Codes, Floats, Ints, Scaled
 from crossmargin.fleet.columns import Columns
 from crossmargin.fleet.coverage import check_covered
-from crossmargin.fleet.tables import CROSS, ISOLATED, LANES, WAKE_ONLY, Tables, tables_of, tier_by_size, tiers_by_size
+from crossmargin.fleet.shared_kernels import Sharing
+from crossmargin.fleet.sharing import codes_of, heads_of, sharing_of
+from crossmargin.fleet.tables import (
+    CROSS,
+    CURRENCY,
+    ISOLATED,
+    LANES,
+    WAKE_ONLY,
+    Lane,
+    Tables,
+    tables_of,
+    tier_by_size,
+    tiers_by_size,
+)
+from crossmargin.margin.prices_usd import usd_price
 from crossmargin.rulebook.model import Rulebook
 
-__all__ = ["Fleet", "pack", "price_of", "prices"]
+__all__ = ["ACCOUNT", "WHOLE", "Fleet", "pack", "pinned", "price_of", "prices"]
 
-ALONE = -1
+ALONE, WHOLE, ACCOUNT = -1, -2, -3
 SLACK = 1.01 * UNIT
 ROWS_MAX = 1 << 16
 SHORT = 1 << 20
@@ -38,15 +54,19 @@ class Fleet:
     Attributes:
         columns, rulebook: What it was packed from; the exact function is asked with them.
         tables: Tier tables by lane.
+        sharing: How currencies count, where collateral is shared.
         owner: Account of each pool.
-        currency: Currency of a cross pool, -1 an isolated one, -2 a whole account that is assessed exactly.
+        currency: Currency of a cross pool, -1 an isolated one, -2 a whole account that is assessed exactly, -3 an
+            account whose currencies share collateral.
         currencies: Names behind `currency`.
         position: Position of an isolated pool in the columns, else -1.
-        bounds: First position of each pool, and the end of the last.
+        bounds: First entry of each pool, and the end of the last. An entry is a position, or the head of a currency
+            where collateral is shared; `shared_kernels` says more.
         row: Lane and tier of each position; kernels write the tier that they found back.
         quantity: Signed size in units of 1 / price.
         rate: Place of each position's 1 / leverage among `rates`.
         rates: Each 1 / leverage that occurs.
+        blur: Largest error of each head's quantity; empty where there are no heads.
         cash: What no price moves.
         slack: Largest error of cash; infinite where only the exact function may decide.
         warn: Ratio at which a pool is warned.
@@ -55,6 +75,7 @@ class Fleet:
     columns: Columns
     rulebook: Rulebook
     tables: Tables
+    sharing: Sharing
     owner: Ints
     currency: Codes
     currencies: tuple[str, ...]
@@ -62,6 +83,7 @@ class Fleet:
     bounds: Ints
     row: Codes
     quantity: Floats
+    blur: Floats
     rate: Codes
     rates: Floats
     cash: Floats
@@ -82,22 +104,41 @@ class Fleet:
         return self.bounds[1:]
 
     @property
+    def coins(self) -> frozenset[str]:
+        """Currencies whose USD price the kernels need."""
+        return frozenset(lane.instrument.settle for lane in self.tables.lanes if lane.mode == CURRENCY)
+
+    @property
     def unit_error(self) -> float:
         """Certified error of `equity - c x requirement`, per unit of (positions + 20) x (|cash| + gross value).
 
         docs/fleet.md derives it; c is the warning ratio, the larger of the two.
         """
-        return 1.01 * UNIT * (1.0 + self.warn * self.tables.slope_max)
+        return 1.01 * UNIT * (self.sharing.steepest + self.warn * self.tables.slope_max)
 
 
 def prices(fleet: Fleet, marks: Marks) -> Floats:
     """Price of each lane.
 
     Raises:
-        MissingDataError: an instrument that is held has no mark.
+        MissingDataError: an instrument that is held has no mark, or a currency that is shared no USD price.
     """
-    lanes = fleet.tables.lanes
-    return np.array([price_of(marks.mark_of(lane.instrument.id), lane.instrument.inverse) for lane in lanes])
+    return np.array([price_of(_mark(lane, marks), lane.instrument.inverse) for lane in fleet.tables.lanes])
+
+
+def pinned(fleet: Fleet, marks: Marks) -> Marks:
+    """The same marks, the USD price of each shared currency said outright: it moves under its own name from here."""
+    said = {name: price for name in fleet.coins if (price := usd_price(marks, name)) is not None}
+    return msgspec.structs.replace(marks, fx={**marks.fx, **said}) if said else marks
+
+
+def _mark(lane: Lane, marks: Marks) -> Decimal:
+    if lane.mode != CURRENCY:
+        return marks.mark_of(lane.instrument.id)
+    price = usd_price(marks, lane.instrument.settle)
+    if price is None:
+        raise MissingDataError(f"fx.{lane.instrument.settle}: collateral is shared in USD: its price is needed")
+    return price
 
 
 def price_of(mark: Decimal, inverse: bool) -> float:
@@ -125,35 +166,101 @@ def pack(columns: Columns, rulebook: Rulebook, also: Sequence[str] = ()) -> Flee
     """
     check_covered(rulebook)
     _check_isolated(columns)
+    shared = rulebook.rules.pool_scope == "account"
     beyond = np.zeros(len(columns), np.bool_) if columns.beyond is None else columns.beyond
     holder = np.repeat(np.arange(len(columns)), np.diff(columns.start))
-    tables, lane = _lanes(columns, rulebook, beyond[holder], also)
-    names = dict.fromkeys([*columns.currencies, *(rulebook.instrument(name).settle for name in columns.instruments)])
-    owner, currency, position, pool, cash_of = _pools(columns, rulebook, tuple(names), beyond, holder)
-    order = np.argsort(pool, kind="stable")
-    pool, lane = pool[order], lane[order]
-    quantity, cost = _sizes(columns, tables, lane, order)
-    bounds = np.searchsorted(pool, np.arange(len(owner) + 1))
-    cash, slack = _cash(columns, owner, position, cash_of, (pool, cost))
-    slack[beyond[owner]] = np.inf
-    row = _rows(columns, tables, lane, order, pool, slack)
+    settles = [rulebook.instrument(name).settle for name in columns.instruments]
+    names = tuple(dict.fromkeys([*columns.currencies, *settles, *(rulebook.instrument(name).settle for name in also)]))
+    tables, lane = _lanes(columns, rulebook, beyond[holder], also, names if shared else ())
+    pools = _pools(columns, rulebook, names, beyond, holder, shared=shared)
+    quantity, cost = _sizes(columns, tables, lane)
+    cash, slack = _cash(columns, pools, cost, shared=shared)
+    slack[beyond[pools.owner]] = np.inf
+    entries = _Entries(pools.pool, lane, quantity, np.arange(len(lane)), np.zeros(0))
+    sharing = sharing_of(rulebook, tables.lanes, float(rulebook.rules.warn_at))
+    if shared:
+        coins = _Coins(names, settles, codes_of(tables.lanes, names), sharing)
+        entries = _with_heads(columns, entries, pools, cost, coins)
+    else:
+        order = np.argsort(entries.pool, kind="stable")
+        entries = _Entries(entries.pool[order], lane[order], quantity[order], order, entries.blur)
+    row = _rows(columns, tables, entries.lane, entries.source, entries.pool, slack)
     rates, rate = _rates(columns.leverage)
     return Fleet(
         columns=columns,
         rulebook=rulebook,
         tables=tables,
-        owner=owner,
-        currency=currency,
-        currencies=tuple(names),
-        position=position,
-        bounds=bounds,
+        sharing=sharing,
+        owner=pools.owner,
+        currency=pools.currency,
+        currencies=names,
+        position=pools.position,
+        bounds=np.searchsorted(entries.pool, np.arange(len(pools.owner) + 1)),
         row=row,
-        quantity=quantity,
-        rate=rate[order],
+        quantity=entries.quantity,
+        blur=entries.blur,
+        rate=rate[entries.source] if len(rate) else np.zeros(len(row), np.uint8),
         rates=rates,
         cash=cash,
         slack=slack,
         warn=float(rulebook.rules.warn_at),
+    )
+
+
+class _Pools(NamedTuple):
+    """Owner, currency and position of each pool; pool of each position; pool and index of each balance that counts."""
+
+    owner: Ints
+    currency: Codes
+    position: Ints
+    pool: Ints
+    balances: tuple[Ints, Ints]
+
+
+class _Entries(NamedTuple):
+    """Pool, lane and quantity of each entry; its position in the columns, -1 a currency's head; error of a head."""
+
+    pool: Ints
+    lane: Ints
+    quantity: Floats
+    source: Ints
+    blur: Floats
+
+
+class _Coins(NamedTuple):
+    """Names of currencies, settlement currency of each instrument, lane of each currency, and how they count."""
+
+    names: tuple[str, ...]
+    settles: list[str]
+    lanes: Ints
+    sharing: Sharing
+
+
+def _with_heads(columns: Columns, entries: _Entries, pools: _Pools, cost: Floats, coins: _Coins) -> _Entries:
+    """Entries by pool and currency, each currency behind its head."""
+    code = {name: index for index, name in enumerate(coins.names)}
+    ours = np.array([code[name] for name in coins.settles] or [0], np.int64)[columns.instrument]
+    balance_code = np.array([code[name] for name in columns.currencies] or [0], np.int64)[columns.balance_currency]
+    cross = pools.currency[entries.pool] == ACCOUNT
+    pool, index = pools.balances
+    if len(np.unique(pool * len(code) + balance_code[index])) != len(pool):
+        raise InputError("columns", "balance_currency", "an account has two balances in one currency")
+    heads = heads_of(
+        (pool, balance_code[index], columns.balance.floats()[index]),
+        (entries.pool[cross], ours[cross], cost[cross]),
+        coins.lanes,
+        coins.sharing,
+    )
+    every_pool = np.concatenate([heads.pool, entries.pool])
+    place = np.concatenate([2 * heads.currency, 2 * ours + 1])
+    order = np.lexsort((place, every_pool))
+    none = np.full(len(heads.pool), -1)
+    return _Entries(
+        every_pool[order],
+        np.concatenate([coins.lanes[heads.currency], entries.lane])[order],
+        np.concatenate([heads.cash, entries.quantity])[order],
+        np.concatenate([none, entries.source])[order],
+        np.concatenate([heads.blur, np.zeros(len(entries.lane))])[order],
     )
 
 
@@ -168,13 +275,16 @@ def _check_isolated(columns: Columns) -> None:
         raise InputError("columns", f'account "{account}"', "holds two isolated positions in one instrument and side")
 
 
-def _lanes(columns: Columns, rulebook: Rulebook, exact: Bools, also: Sequence[str]) -> tuple[Tables, Ints]:
+def _lanes(
+    columns: Columns, rulebook: Rulebook, exact: Bools, also: Sequence[str], currencies: Sequence[str]
+) -> tuple[Tables, Ints]:
     """Tables of the lanes in use, and the lane of each position."""
     mode = np.where(exact, WAKE_ONLY, np.where(columns.isolated, ISOLATED, CROSS))
     key, lane = _codes(columns.instrument * LANES + mode, len(columns.instruments) * LANES)
     wanted = [(columns.instruments[each // LANES], each % LANES) for each in key.tolist()]
     further = [(rulebook.instrument(name).id, each) for name in also for each in range(LANES)]
-    return tables_of(rulebook, list(dict.fromkeys([*wanted, *further]))), lane
+    heads = [(name, CURRENCY) for name in currencies]
+    return tables_of(rulebook, list(dict.fromkeys([*wanted, *further, *heads]))), lane
 
 
 def _codes(keys: Ints, count: int) -> tuple[Ints, Ints]:
@@ -186,10 +296,10 @@ def _codes(keys: Ints, count: int) -> tuple[Ints, Ints]:
 
 
 def _pools(
-    columns: Columns, rulebook: Rulebook, names: tuple[str, ...], beyond: Bools, holder: Ints
-) -> tuple[Ints, Codes, Ints, Ints, tuple[Ints, Ints]]:
-    """Owner, currency and position of each pool; pool of each position; pool and index of each balance."""
-    codes = {name: code for code, name in enumerate(names)}
+    columns: Columns, rulebook: Rulebook, names: tuple[str, ...], beyond: Bools, holder: Ints, *, shared: bool
+) -> _Pools:
+    """A pool for each currency of an account, or one for all; one for each isolated position."""
+    codes = {name: 0 if shared else code for code, name in enumerate(names)}
     width = len(codes) + 1
     settle = np.array([codes[rulebook.instrument(name).settle] for name in columns.instruments] or [0], np.int64)
     of_position = np.where(beyond[holder], width - 1, settle[columns.instrument])
@@ -203,27 +313,53 @@ def _pools(
     pool = np.empty(len(keys), np.int64)
     pool[~apart] = place[len(kept) :]
     pool[isolated] = len(known) + np.arange(len(isolated))
-    currency = np.concatenate([known % width, np.full(len(isolated), ALONE)])
-    currency[currency == width - 1] = -2
-    return (
+    code = np.where(known % width == width - 1, WHOLE, ACCOUNT if shared else known % width)
+    return _Pools(
         np.concatenate([known // width, holder[isolated]]),
-        currency.astype(np.int32),
+        np.concatenate([code, np.full(len(isolated), ALONE)]).astype(np.int32),
         np.concatenate([np.full(len(known), -1), isolated]),
         pool,
         (place[: len(kept)], kept),
     )
 
 
-def _sizes(columns: Columns, tables: Tables, lane: Ints, order: Ints) -> tuple[Floats, Floats]:
+def _sizes(columns: Columns, tables: Tables, lane: Ints) -> tuple[Floats, Floats]:
     """Quantity and cost of each position: three and five roundings."""
     inverse = tables.inverse[lane] if len(lane) else np.zeros(0, np.bool_)
     unit = np.array([float(each.instrument.unit) if each.mode != WAKE_ONLY else 0.0 for each in tables.lanes] or [0.0])
-    quantity = columns.contracts.floats()[order] * unit[lane] * columns.side[order]
+    quantity = columns.contracts.floats() * unit[lane] * columns.side
     quantity[inverse] = -quantity[inverse]
-    entry = columns.entry_price.floats()[order]
+    entry = columns.entry_price.floats()
     if len(entry) and not entry.min() > 0.0:
         raise InputError("columns", "entry_price", "has to be above zero")
     return quantity, np.where(inverse, quantity / entry, quantity * entry)
+
+
+def _cash(columns: Columns, pools: _Pools, cost: Floats, *, shared: bool) -> tuple[Floats, Floats]:
+    """Cash of each pool and its largest error: conversions and one rounding for each addition.
+
+    Where collateral is shared, the cash of an account stands in its heads.
+    """
+    count = len(pools.owner)
+    cash, mine = np.zeros(count), pools.pool
+    if shared:
+        alone_only = pools.position[mine] >= 0
+        mine, cost = mine[alone_only], cost[alone_only]
+    else:
+        pool, index = pools.balances
+        if len(pool) and np.bincount(pool).max() > 1:
+            raise InputError("columns", "balance_currency", "an account has two balances in one currency")
+        cash[pool] = columns.balance.floats()[index]
+    alone = np.flatnonzero(pools.position >= 0)
+    held = pools.position[alone]
+    spent = np.bincount(mine, np.abs(cost), count)
+    default = spent[alone] / columns.leverage.floats()[held]
+    cash[alone] = np.where(columns.margin_given[held], columns.margin.floats()[held], default)
+    gross = np.abs(cash) + spent
+    many = np.bincount(mine, minlength=count)
+    cash = cash - np.bincount(mine, cost, count)
+    slack = np.asarray(SLACK * (many + 10) * gross, np.float64)
+    return cash, slack
 
 
 def _rates(leverage: Amounts) -> tuple[Floats, Codes]:
@@ -235,28 +371,6 @@ def _rates(leverage: Amounts) -> tuple[Floats, Codes]:
         values, place = np.unique(leverage.floats(), return_inverse=True)
     narrow = next(kind for kind in (np.uint8, np.uint16, np.uint32) if len(values) <= np.iinfo(kind).max)
     return 1.0 / values, place.astype(narrow)
-
-
-def _cash(
-    columns: Columns, owner: Ints, position: Ints, balances: tuple[Ints, Ints], costs: tuple[Ints, Floats]
-) -> tuple[Floats, Floats]:
-    """Cash of each pool and its largest error: conversions and one rounding for each addition."""
-    pool, cost = costs
-    cash = np.zeros(len(owner))
-    amounts = columns.balance.floats()[balances[1]]
-    if len(balances[0]) and np.bincount(balances[0]).max() > 1:
-        raise InputError("columns", "balance_currency", "an account has two balances in one currency")
-    cash[balances[0]] = amounts
-    alone = np.flatnonzero(position >= 0)
-    held = position[alone]
-    spent = np.bincount(pool, np.abs(cost), len(owner))
-    default = spent[alone] / columns.leverage.floats()[held]
-    cash[alone] = np.where(columns.margin_given[held], columns.margin.floats()[held], default)
-    gross = np.abs(cash) + spent
-    count = np.bincount(pool, minlength=len(owner))
-    cash = cash - np.bincount(pool, cost, len(owner))
-    slack = np.asarray(SLACK * (count + 10) * gross, np.float64)
-    return cash, slack
 
 
 def _rows(columns: Columns, tables: Tables, lane: Ints, order: Ints, pool: Ints, slack: Floats) -> Codes:

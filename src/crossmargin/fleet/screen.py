@@ -65,12 +65,20 @@ def screen(fleet: Fleet, marks: Marks) -> Screen:
 def revalued(fleet: Fleet, price: Floats) -> Screen:
     """What the kernel says alone: status 3 is undecided."""
     from crossmargin.fleet.kernels import revalue
+    from crossmargin.fleet.shared_kernels import revalue_shared
 
     tables, count = fleet.tables, len(fleet)
-    equity, initial, required, ratio = (np.empty(count) for _ in range(4))
+    equity, initial, required, ratio, error = (np.empty(count) for _ in range(5))
     status = np.empty(count, np.uint8)
-    revalue(
-        fleet.bounds, fleet.row, fleet.quantity, fleet.rate, fleet.rates, fleet.cash, fleet.slack, price,
-        tables.rows, tables.shift, fleet.warn, fleet.unit_error, equity, initial, required, ratio, status,
-    )  # fmt: skip
+    if fleet.sharing.used:
+        revalue_shared(
+            fleet.bounds, fleet.row, fleet.quantity, fleet.blur, fleet.rate, fleet.rates, fleet.cash, fleet.slack,
+            price, tables.slope, tables.deduction, tables.low, tables.high, tables.shift, fleet.warn,
+            fleet.unit_error, fleet.sharing, equity, initial, required, ratio, status, error,
+        )  # fmt: skip
+    else:
+        revalue(
+            fleet.bounds, fleet.row, fleet.quantity, fleet.rate, fleet.rates, fleet.cash, fleet.slack, price,
+            tables.rows, tables.shift, fleet.warn, fleet.unit_error, equity, initial, required, ratio, status,
+        )  # fmt: skip
     return Screen(fleet, equity, initial, required, ratio, status, np.empty(0, np.int64))

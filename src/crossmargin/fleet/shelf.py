@@ -32,8 +32,8 @@ class Shelf:
         """Copy what may change."""
         self.fleet, self.state = fleet, state.copy()
         self.book = kernels.Book(
-            fleet.start.copy(), fleet.stop.copy(), fleet.row.copy(), fleet.quantity.copy(), fleet.cash.copy(),
-            fleet.slack.copy(),
+            fleet.start.copy(), fleet.stop.copy(), fleet.row.copy(), fleet.quantity.copy(), fleet.blur.copy(),
+            fleet.cash.copy(), fleet.slack.copy(),
         )  # fmt: skip
         positions = len(fleet.quantity)
         hang = np.full((2 * positions, 4), -1, np.int32)
@@ -115,6 +115,8 @@ class Shelf:
         mine = slice(first, first + count)
         self.book.stop[pool] = mine.stop
         self.book.row[mine], self.book.quantity[mine] = rows[held], alone.quantity[held]
+        if self.fleet.sharing.used:
+            self.book.blur[mine] = alone.blur[held]
         self.hooks.hang[2 * mine.start : 2 * mine.stop, ladders.POOL] = pool
         self.book.cash[pool], self.book.slack[pool] = alone.cash[index], alone.slack[index]
 
@@ -134,8 +136,8 @@ class Shelf:
         pools, first = self._used
         if first + count > len(self.book.row):
             more = len(self.book.row) // SPARE + SPARE + count
-            row, quantity = _longer([self.book.row, self.book.quantity], more, 0)
-            self.book = self.book._replace(row=row, quantity=quantity)
+            row, quantity, blur = _longer([self.book.row, self.book.quantity, self.book.blur], more, 0)
+            self.book = self.book._replace(row=row, quantity=quantity, blur=blur)
             hang = np.concatenate([self.hooks.hang, np.full((2 * more, 4), -1, np.int32)])
             (edge,) = _longer([self.hooks.edge], 2 * more, 0)
             self.hooks = self.hooks._replace(hang=hang, edge=edge)

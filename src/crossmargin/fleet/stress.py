@@ -9,12 +9,14 @@ from functools import reduce
 
 import numpy as np
 
-from crossmargin.domain.instrument import Instrument
 from crossmargin.domain.marks import Marks
 from crossmargin.errors import InputError, MissingDataError
 from crossmargin.fleet.arrays import Bools, Floats, Ints
-from crossmargin.fleet.pack import Fleet, prices
+from crossmargin.fleet.pack import ACCOUNT, Fleet, prices
 from crossmargin.fleet.scenarios import Scenarios
+from crossmargin.fleet.screen import revalued
+from crossmargin.fleet.tables import CURRENCY
+from crossmargin.margin.prices_usd import usd_price
 
 __all__ = ["Stressed", "Totals", "merged", "stress"]
 
@@ -101,27 +103,15 @@ def stress(fleet: Fleet, marks: Marks, scenarios: Scenarios) -> Stressed:
     Raises:
         MissingDataError: an instrument without a mark or a scenario, or a settlement currency without a USD price.
     """
-    from crossmargin.fleet import stress_kernels as kernels
-
     price, worth = scenario_prices(fleet, marks, scenarios), usd_values(fleet, marks, scenarios)
-    tables, pools = fleet.tables, len(fleet)
     left_out = ~np.isfinite(fleet.slack)
-    padded, worths = _padded(price, kernels.BLOCK), _padded(worth, kernels.BLOCK)
-    shortfall, insurance, liquidated = (np.zeros(padded.shape[1]) for _ in range(3))
-    worst, lost, hits = np.full(pools, np.inf), np.zeros(pools), np.zeros(pools, np.int64)
-    currency = currencies(fleet)
-    skipped = left_out | (fleet.start == fleet.stop)
-    count = len(scenarios)
-    kernels.stress(
-        fleet.start, fleet.stop, fleet.row, fleet.quantity, fleet.cash, currency, skipped, padded,
-        price.min(axis=1, initial=np.inf), price.max(axis=1, initial=0.0), worths, tables.slope, tables.deduction,
-        tables.low, tables.high, tables.whole, tables.shift, count, shortfall, insurance, liquidated, worst, lost, hits,
-    )  # fmt: skip
+    losses = _shared_losses if fleet.sharing.used else _losses
+    shortfall, insurance, liquidated, worst, lost, hits = losses(fleet, price, worth, left_out)
     totals = Totals(
         pnl=_pnl(fleet, price, worth, prices(fleet, marks), left_out),
-        shortfall=shortfall[:count],
-        insurance=insurance[:count],
-        liquidated=liquidated[:count],
+        shortfall=shortfall,
+        insurance=insurance,
+        liquidated=liquidated,
         pools=int((~left_out).sum()),
         left_out=int(left_out.sum()),
         lost=float(lost.sum()),
@@ -131,16 +121,64 @@ def stress(fleet: Fleet, marks: Marks, scenarios: Scenarios) -> Stressed:
     return Stressed(totals, worst, lost, hits)
 
 
+_Losses = tuple[Floats, Floats, Floats, Floats, Floats, Ints]
+"""Shortfall, insurance need and pools liquidated by scenario; worst margin, shortfall and hits by pool."""
+
+
+def _losses(fleet: Fleet, price: Floats, worth: Floats, left_out: Bools) -> _Losses:
+    """Every scenario in one kernel."""
+    from crossmargin.fleet import stress_kernels as kernels
+
+    tables, pools, count = fleet.tables, len(fleet), price.shape[1]
+    padded, worths = _padded(price, kernels.BLOCK), _padded(worth, kernels.BLOCK)
+    shortfall, insurance, liquidated = (np.zeros(padded.shape[1]) for _ in range(3))
+    worst, lost, hits = np.full(pools, np.inf), np.zeros(pools), np.zeros(pools, np.int64)
+    currency = currencies(fleet)
+    skipped = left_out | (fleet.start == fleet.stop)
+    kernels.stress(
+        fleet.start, fleet.stop, fleet.row, fleet.quantity, fleet.cash, currency, skipped, padded,
+        price.min(axis=1, initial=np.inf), price.max(axis=1, initial=0.0), worths, tables.slope, tables.deduction,
+        tables.low, tables.high, tables.whole, tables.shift, count, shortfall, insurance, liquidated, worst, lost, hits,
+    )  # fmt: skip
+    return shortfall[:count], insurance[:count], liquidated[:count], worst, lost, hits
+
+
+def _shared_losses(fleet: Fleet, price: Floats, worth: Floats, left_out: Bools) -> _Losses:
+    """One revaluation a scenario: where collateral is shared, a margin is no sum over positions."""
+    pools, count = len(fleet), price.shape[1]
+    shortfall, insurance, liquidated = (np.zeros(count) for _ in range(3))
+    worst, lost, hits = np.full(pools, np.inf), np.zeros(pools), np.zeros(pools, np.int64)
+    held = ~left_out & (fleet.start < fleet.stop)
+    for case in range(count):
+        found = revalued(fleet, price[:, case])
+        value = pool_values(fleet, worth[:, case])
+        margin = found.equity - found.required
+        hit = held & (margin <= 0.0) & (found.required != 0.0)
+        lacking = np.where(hit, -margin, 0.0) * value
+        shortfall[case], liquidated[case] = lacking.sum(), hit.sum()
+        insurance[case] = -(np.minimum(found.equity, 0.0) * value)[hit].sum()
+        worst = np.where(held, np.minimum(worst, margin), worst)
+        lost += lacking
+        hits += hit
+    return shortfall, insurance, liquidated, worst, lost, hits
+
+
 def scenario_prices(fleet: Fleet, marks: Marks, scenarios: Scenarios) -> Floats:
-    """Price of each lane in each scenario."""
+    """Price of each lane in each scenario; a currency's lane has its USD value."""
     row = {name: index for index, name in enumerate(scenarios.instruments)}
-    lanes = fleet.tables.instruments
-    missing = [name for name in lanes if name not in row]
-    if missing:
-        raise MissingDataError(f'scenarios: none moves or keeps "{missing[0]}"')
-    factor = scenarios.factor[[row[name] for name in lanes]].reshape(len(lanes), len(scenarios))
-    moved = np.where(fleet.tables.inverse[:, None], 1.0 / factor, factor)
-    found: Floats = prices(fleet, marks)[:, None] * moved
+    lanes = fleet.tables.lanes
+    coin = {name: index for index, name in enumerate(fleet.currencies)}
+    worth = usd_values(fleet, marks, scenarios) if fleet.coins else np.zeros((0, 0))
+    now = prices(fleet, marks)
+    found = np.empty((len(lanes), len(scenarios)))
+    for index, lane in enumerate(lanes):
+        if lane.mode == CURRENCY:
+            found[index] = worth[coin[lane.instrument.settle]]
+            continue
+        if lane.instrument.id not in row:
+            raise MissingDataError(f'scenarios: none moves or keeps "{lane.instrument.id}"')
+        factor = scenarios.factor[row[lane.instrument.id]]
+        found[index] = now[index] / factor if lane.instrument.inverse else now[index] * factor
     return found
 
 
@@ -155,30 +193,34 @@ def currencies(fleet: Fleet) -> Ints:
 
 
 def usd_values(fleet: Fleet, marks: Marks, scenarios: Scenarios) -> Floats:
-    """USD value of each settlement currency in each scenario: 1 for USD coins, else it moves with its inverse swap."""
-    rows = []
+    """USD value of each currency in each scenario.
+
+    It moves with the inverse contract that settles in it, else with whatever has it as base; USD coins stay.
+    """
     index = {name: k for k, name in enumerate(scenarios.instruments)}
+    inverse = {lane.instrument.settle: lane.instrument.id for lane in fleet.tables.lanes if lane.instrument.inverse}
+    based = {fleet.rulebook.instrument(name).base: name for name in reversed(scenarios.instruments)}
+    rows = []
     for currency in fleet.currencies:
-        fixed = marks.fx.get(currency)
-        inverse = [each.instrument.id for each in fleet.tables.lanes if _is_price_of(each.instrument, currency)]
-        if inverse:
-            rows.append(float(marks.mark_of(inverse[0])) * scenarios.factor[index[inverse[0]]])
-        elif fixed is not None or currency in STABLE:
-            rows.append(np.full(len(scenarios), float(fixed or 1)))
-        else:
+        now = marks.mark_of(inverse[currency]) if currency in inverse else usd_price(marks, currency)
+        if now is None and currency not in STABLE:
             raise MissingDataError(f"no USD price of {currency}: add [fx] {currency} = ...")
+        mover = inverse.get(currency, based.get(currency))
+        factor = np.ones(len(scenarios)) if mover is None else scenarios.factor[index[mover]]
+        rows.append(float(now or 1) * factor)
     return np.array(rows).reshape(len(fleet.currencies), len(scenarios))
 
 
-def _is_price_of(instrument: Instrument, currency: str) -> bool:
-    return instrument.inverse and instrument.settle == currency
+def pool_values(fleet: Fleet, worth: Floats) -> Floats:
+    """USD value of each pool's currency in one scenario; a pool that shares collateral is in USD."""
+    return np.where(fleet.currency == ACCOUNT, 1.0, worth[currencies(fleet)])
 
 
 def _pnl(fleet: Fleet, price: Floats, worth: Floats, now: Floats, left_out: Bools) -> Floats:
     """Profit of all pools: linear in the lanes' prices, so one product of a vector and a matrix."""
     pool = np.repeat(np.arange(len(fleet)), fleet.stop - fleet.start)
-    held = np.where(left_out[pool], 0.0, fleet.quantity)
     lane = fleet.row.astype(np.int64) >> fleet.tables.shift
+    held = np.where(left_out[pool] | fleet.sharing.head[lane], 0.0, fleet.quantity)
     net = np.bincount(lane, held, len(now))
     settle = {name: code for code, name in enumerate(fleet.currencies)}
     of_lane = np.array([settle[each.instrument.settle] for each in fleet.tables.lanes] or [0])[: len(now)]

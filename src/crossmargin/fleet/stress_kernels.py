@@ -5,12 +5,11 @@ Only tiers that a position can reach within the scenarios are evaluated, mostly 
 loops touch few arrays each, so that they vectorise. Equity by itself is worked out only where the margin is gone.
 """
 
-from typing import Any
-
 import numpy as np
 
 from crossmargin.fleet.arrays import Bools, Codes, Floats, Ints
-from crossmargin.fleet.jit import inlined, relaxed
+from crossmargin.fleet.jit import relaxed
+from crossmargin.fleet.ladder_kernels import signed
 
 __all__ = ["BLOCK", "stress"]
 
@@ -103,12 +102,6 @@ def lowest_of(margin: Floats) -> float:
         g = margin[s + 6] if margin[s + 6] < g else g
         h = margin[s + 7] if margin[s + 7] < h else h
     return float(min(a, b, c, d, e, f, g, h))
-
-
-@inlined
-def signed(row: Any) -> Any:  # noqa: ANN401 - whatever width the rows have
-    """A row as a signed number, from which one can be taken."""
-    return np.int64(row)
 
 
 @relaxed

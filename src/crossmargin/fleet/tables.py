@@ -16,18 +16,21 @@ import numpy as np
 
 from crossmargin.domain.account import MarginMode
 from crossmargin.domain.arithmetic import EXACT
-from crossmargin.domain.instrument import Instrument
+from crossmargin.domain.instrument import Instrument, Kind
 from crossmargin.errors import UnsupportedError
 from crossmargin.fleet.arrays import UNIT, Bools, Floats, Ints
 from crossmargin.margin.legs import closing_fee_rate
 from crossmargin.rulebook.model import Rulebook
 from crossmargin.rulebook.tiers import TierTable
 
-__all__ = ["CROSS", "ISOLATED", "LANES", "WAKE_ONLY", "Lane", "Tables", "tables_of"]
+__all__ = ["CROSS", "CURRENCY", "ISOLATED", "LANES", "WAKE_ONLY", "Lane", "Tables", "tables_of"]
 
-CROSS, ISOLATED, WAKE_ONLY = range(3)
+CROSS, ISOLATED, WAKE_ONLY, CURRENCY = range(4)
 LANES = 3
-"""Lanes an instrument may have: cross, isolated, and one without requirement for accounts that are assessed exactly."""
+"""Lanes an instrument may have: cross, isolated, and one without requirement for accounts that are assessed exactly.
+
+Where accounts share collateral, a currency has a lane too: its price is the currency's USD price.
+"""
 
 GAP = 32 * UNIT
 
@@ -94,7 +97,10 @@ def tables_of(rulebook: Rulebook, wanted: Sequence[tuple[str, int]]) -> Tables:
         MissingDataError: an instrument, fee or table that the rulebook has not.
         UnsupportedError: a table that the kernels don't cover.
     """
-    lanes = tuple(_lane(rulebook, rulebook.instrument(name), mode) for name, mode in wanted)
+    lanes = tuple(
+        _currency(name) if mode == CURRENCY else _lane(rulebook, rulebook.instrument(name), mode)
+        for name, mode in wanted
+    )
     longest = max((len(lane.table.tiers) for lane in lanes if lane.table), default=1)
     shift = (longest - 1).bit_length()
     size = max(len(lanes), 1) << shift
@@ -113,6 +119,12 @@ def tables_of(rulebook: Rulebook, wanted: Sequence[tuple[str, int]]) -> Tables:
         inverse=np.array([lane.instrument.inverse for lane in lanes], np.bool_),
         slope_max=float(slope.max()),
     )
+
+
+def _currency(name: str) -> Lane:
+    """A currency as a lane: what is held is the coin itself, and nothing is required of it."""
+    coin = Instrument(id=name, kind=Kind.SPOT, base=name, quote="USD", settle=name)
+    return Lane(coin, CURRENCY, None, None, False)
 
 
 def _lane(rulebook: Rulebook, instrument: Instrument, mode: int) -> Lane:

@@ -1,11 +1,14 @@
 """The kernels again in plain Python, one line a thought: what the tests hold the fast ones against."""
 
+from itertools import pairwise
 from math import inf, isnan, nan
 
-from crossmargin.fleet.arrays import Floats
+import numpy as np
+
+from crossmargin.fleet.arrays import UNIT, Floats
 from crossmargin.fleet.pack import Fleet
 
-__all__ = ["Valued", "requirement", "revalue", "stress", "verdict"]
+__all__ = ["Valued", "figures", "requirement", "revalue", "stress", "verdict"]
 
 Valued = tuple[float, float, float, int]
 """Equity, initial margin, requirement, status."""
@@ -42,9 +45,39 @@ def revalue(fleet: Fleet, price: Floats) -> list[Valued]:
 
 def value(fleet: Fleet, price: Floats, pool: int) -> Valued:
     """One pool."""
-    equity = float(fleet.cash[pool])
-    gross, initial, required = abs(equity), 0.0, 0.0
-    held = range(int(fleet.start[pool]), int(fleet.stop[pool]))
+    equity, initial, required, error = figures(fleet, price, pool)
+    return equity, initial, required, verdict(equity, required, warn=fleet.warn, error=error)
+
+
+def figures(fleet: Fleet, price: Floats, pool: int) -> tuple[float, float, float, float]:
+    """Equity, initial margin, requirement and certified error of one pool."""
+    first, last = int(fleet.start[pool]), int(fleet.stop[pool])
+    if fleet.sharing.used:
+        return shared(fleet, price, pool, range(first, last))
+    equity, initial, required, gross = positions(fleet, price, float(fleet.cash[pool]), range(first, last))
+    return equity, initial, required, float(fleet.slack[pool]) + fleet.unit_error * (last - first + 20) * gross
+
+
+def shared(fleet: Fleet, price: Floats, pool: int, held: range) -> tuple[float, float, float, float]:
+    """The same of a pool whose currencies share collateral: currency by currency, each from its head on."""
+    lanes = [int(fleet.row[k]) >> fleet.tables.shift for k in held]
+    heads = [k for k, lane in zip(held, lanes, strict=True) if fleet.sharing.head[lane]]
+    parts = [currency(fleet, price, k, range(k + 1, end)) for k, end in pairwise([*heads, held.stop])]
+    parts.append(alone(fleet, price, pool, range(held.start, heads[0] if heads else held.stop)))
+    equity, initial, required, error = (sum(each) for each in zip(*parts, strict=True))
+    return equity, initial, required, error
+
+
+def alone(fleet: Fleet, price: Floats, pool: int, held: range) -> tuple[float, float, float, float]:
+    """What stands before the first head: nothing, or a pool in its own currency."""
+    equity, initial, required, gross = positions(fleet, price, float(fleet.cash[pool]), held)
+    error = float(fleet.slack[pool]) + fleet.unit_error * (2 * len(held) + 40) * gross
+    return equity, initial, required, error
+
+
+def positions(fleet: Fleet, price: Floats, cash: float, held: range) -> tuple[float, float, float, float]:
+    """Equity, initial margin, requirement and gross value of cash and some positions."""
+    equity, initial, required, gross = cash, 0.0, 0.0, abs(cash)
     for k in held:
         row = int(fleet.row[k])
         amount = float(fleet.quantity[k] * price[row >> fleet.tables.shift])
@@ -52,8 +85,48 @@ def value(fleet: Fleet, price: Floats, pool: int) -> Valued:
         gross += abs(amount)
         initial += float(fleet.rates[fleet.rate[k]]) * abs(amount)
         required += requirement(fleet, row, abs(amount))
-    error = float(fleet.slack[pool]) + fleet.unit_error * (len(held) + 20) * gross
-    return equity, initial, required, verdict(equity, required, warn=fleet.warn, error=error)
+    return equity, initial, required, gross
+
+
+def currency(fleet: Fleet, price: Floats, head: int, held: range) -> tuple[float, float, float, float]:
+    """One currency of a pool, in USD."""
+    sharing, lane, cash = fleet.sharing, int(fleet.row[head]) >> fleet.tables.shift, float(fleet.quantity[head])
+    equity, initial, required, gross = positions(fleet, price, cash, held)
+    pool = int(np.searchsorted(fleet.bounds, head, side="right")) - 1
+    count = 2 * int(fleet.stop[pool] - fleet.start[pool]) + 40
+    worth = equity if sharing.in_full else counted(fleet, lane, equity)
+    blur = float(fleet.blur[head])
+    if sharing.margined and -equity > -(near := blur + 1.01 * UNIT * count * gross):
+        needs, begins = loan(fleet, lane, -equity, near)
+        required, initial = required + needs, initial + begins
+    p = float(price[lane])
+    return p * worth, p * initial, p * required, p * (blur * sharing.steepest + fleet.unit_error * count * gross)
+
+
+def counted(fleet: Fleet, lane: int, amount: float) -> float:
+    """How much of an amount counts."""
+    sharing = fleet.sharing
+    if amount <= 0:
+        return amount * float(sharing.debt[lane])
+    mine = range(*sharing.slices[lane].tolist())
+    begun = [s for s in mine if sharing.start[s] <= amount]
+    if not begun:
+        return nan
+    return float(sharing.value[begun[-1]] + (amount - sharing.start[begun[-1]]) * sharing.rate[begun[-1]])
+
+
+def loan(fleet: Fleet, lane: int, owed: float, near: float) -> tuple[float, float]:
+    """Maintenance and initial margin of a debt; NaN where its tier is not sure."""
+    sharing = fleet.sharing
+    mine = range(*sharing.loans[lane].tolist())
+    if not mine:
+        return nan, 0.0
+    if owed <= 0:
+        return 0.0, 0.0
+    j = next((j for j in mine if owed <= sharing.bound[j] + near), mine[-1])
+    if abs(owed - sharing.bound[j]) <= near:
+        return nan, 0.0
+    return owed * float(sharing.needs[j]), owed * float(sharing.begins[j])
 
 
 def stress(fleet: Fleet, price: Floats, worth: Floats) -> tuple[list[float], list[float], list[int]]:
@@ -67,7 +140,10 @@ def stress(fleet: Fleet, price: Floats, worth: Floats) -> tuple[list[float], lis
         hit = [
             (float(worth[pool, s]), equity, required)
             for pool, (equity, _, required, _) in enumerate(valued)
-            if fleet.stop[pool] > fleet.start[pool] and fleet.slack[pool] < inf and equity <= required
+            if fleet.stop[pool] > fleet.start[pool]
+            and fleet.slack[pool] < inf
+            and equity <= required
+            and (required or not fleet.sharing.used)
         ]
         shortfall.append(sum((required - equity) * value for value, equity, required in hit))
         insurance.append(sum(-equity * value for value, equity, _ in hit if equity < 0))

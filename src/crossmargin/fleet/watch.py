@@ -21,7 +21,7 @@ from crossmargin.fleet.arrays import Codes, Ints
 from crossmargin.fleet.changes import Change, Changes
 from crossmargin.fleet.exact import decide
 from crossmargin.fleet.ladder_kernels import recentre
-from crossmargin.fleet.pack import Fleet, prices
+from crossmargin.fleet.pack import Fleet, pinned, prices
 from crossmargin.fleet.screen import UNDECIDED, screen
 from crossmargin.fleet.shelf import Shelf
 from crossmargin.fleet.ticks import Ticks, ticks_of
@@ -50,12 +50,13 @@ class Watch:
         """Judge every pool and lay its box; `deviations` of a second by instrument, relative, only set the pace."""
         self.fleet = fleet
         self.wakes = self.sweeps = self.exactly = 0
-        self._marks, self._synced = marks, (ticks_of(fleet, []), 0)
+        self._marks, self._synced = pinned(fleet, marks), (ticks_of(fleet, []), 0)
         tables = fleet.tables
         self._tiers = kernels.Tiers(
             tables.slope, tables.deduction, tables.low, tables.high, tables.whole, tables.shift, fleet.warn,
             fleet.unit_error,
         )  # fmt: skip
+        self._sharing = fleet.sharing if fleet.sharing.used else None
         sigma = np.array([(deviations or {}).get(name, DEVIATION) for name in tables.instruments])
         self._shelf = Shelf(fleet, screen(fleet, marks).status, prices(fleet, marks), sigma)
         self._stale = 0
@@ -82,19 +83,18 @@ class Watch:
         shelf = self._shelf
         shelf.clear()
         every = np.arange(len(shelf.state))
-        kernels.lay(every, shelf.book, self._tiers, shelf.hooks, shelf.state)
+        kernels.lay(every, shelf.book, self._tiers, self._sharing, shelf.hooks, shelf.state)
         self._stale = 0
 
     def mismatches(self) -> int:
         """How many statuses a full sweep, exact decisions included, would correct: none, as tests and benches show."""
-        shelf = self._shelf
-        count = kernels.sweep(shelf.book, self._tiers, shelf.hooks.price, shelf.state, self._changed, self._became)
-        pools, became = self._changed[:count].tolist(), self._became[:count].tolist()
+        changed, codes = self._judged()
+        pools, became = changed.tolist(), codes.tolist()
         unsure = [self._exactly(pool) if now == UNDECIDED else now for pool, now in zip(pools, became, strict=True)]
-        return sum(now != shelf.state[pool] for pool, now in zip(pools, unsure, strict=True))
+        return sum(now != self.state[pool] for pool, now in zip(pools, unsure, strict=True))
 
     def tick(self, marks: Mapping[str, Decimal]) -> Changes:
-        """Move some marks at once.
+        """Move some marks at once; where collateral is shared, a currency's USD price moves under its name.
 
         Returns:
             Every pool whose status changed, exactly.
@@ -136,11 +136,11 @@ class Watch:
         pools = shelf.replace(account, to)
         before = shelf.state[pools]
         for pool in pools:
-            now = kernels.judge(pool, shelf.book, self._tiers, shelf.hooks.price)
+            now = kernels.judge(pool, shelf.book, self._tiers, self._sharing, shelf.hooks.price)
             shelf.state[pool] = self._exactly(pool) if now == UNDECIDED else now
         if len(shelf.state) != len(self._queued):
             self._make_room()
-        kernels.lay(np.array(pools, np.int64), shelf.book, self._tiers, shelf.hooks, shelf.state)
+        kernels.lay(np.array(pools, np.int64), shelf.book, self._tiers, self._sharing, shelf.hooks, shelf.state)
         rows = _rows(0, np.array(pools, np.int64), before, shelf.state[pools])
         return Changes([rows], shelf.account)
 
@@ -148,8 +148,8 @@ class Watch:
         shelf = self._shelf
         self._counters[0] = 0
         done, written, needed = kernels.advance(
-            ticks.start, ticks.lane, ticks.price, begin, self._limit, shelf.book, self._tiers, shelf.hooks,
-            shelf.state, self._queued, self._woken, self._figures, self._changes, self._counters,
+            ticks.start, ticks.lane, ticks.price, begin, self._limit, shelf.book, self._tiers, self._sharing,
+            shelf.hooks, shelf.state, self._queued, self._woken, self._figures, self._changes, self._counters,
         )  # fmt: skip
         self.wakes += int(self._counters[0])
         return done, self._changes[:written].copy(), needed
@@ -160,15 +160,14 @@ class Watch:
         shelf, pools = self._shelf, rows[:, 1].copy()
         for pool in pools.tolist():
             shelf.state[pool] = self._exactly(pool)
-        kernels.lay(pools, shelf.book, self._tiers, shelf.hooks, shelf.state)
+        kernels.lay(pools, shelf.book, self._tiers, self._sharing, shelf.hooks, shelf.state)
         return _rows(int(rows[0, 0]), pools, rows[:, 2], shelf.state[pools])
 
     def _sweep(self, ticks: Ticks, done: int) -> Ints:
         """Decide one tick by judging every pool."""
         shelf, mine = self._shelf, slice(int(ticks.start[done]), int(ticks.start[done + 1]))
         shelf.hooks.price[ticks.lane[mine]] = ticks.price[mine]
-        count = kernels.sweep(shelf.book, self._tiers, shelf.hooks.price, shelf.state, self._changed, self._became)
-        pools, became = self._changed[:count].copy(), self._became[:count].copy()
+        pools, became = self._judged()
         unsure = np.flatnonzero(became == UNDECIDED).tolist()
         if unsure:
             self._sync(ticks, done + 1)
@@ -182,6 +181,14 @@ class Watch:
             self.settle()
         return _rows(done, pools, before, became)
 
+    def _judged(self) -> tuple[Ints, Codes]:
+        """Pools whose status a sweep finds to be another, or undecided; and what it finds."""
+        shelf = self._shelf
+        count = kernels.sweep(
+            shelf.book, self._tiers, self._sharing, shelf.hooks.price, shelf.state, self._changed, self._became
+        )
+        return self._changed[:count].copy(), self._became[:count].copy()
+
     def _exactly(self, pool: int) -> int:
         self.exactly += 1
         return decide(*self._shelf.home(pool), self._marks).status
@@ -190,8 +197,10 @@ class Watch:
         """Bring the exact marks up to the ticks that were played."""
         begun = self._synced[1] if self._synced[0] is ticks else 0
         if done > begun:
-            moved = {**self._marks.mark, **ticks.marks(begun, done)}
-            self._marks = msgspec.structs.replace(self._marks, mark=moved)
+            moved, coins = ticks.marks(begun, done), self.fleet.coins
+            mark = {**self._marks.mark, **{name: price for name, price in moved.items() if name not in coins}}
+            fx = {**self._marks.fx, **{name: price for name, price in moved.items() if name in coins}}
+            self._marks = msgspec.structs.replace(self._marks, mark=mark, fx=fx)
             self._synced = (ticks, done)
 
     def _recentre(self) -> None:

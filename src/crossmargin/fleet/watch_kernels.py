@@ -2,7 +2,7 @@
 
 A pool hangs by the edges of its box (`box_kernels`) in ladders by price (`ladder_kernels`); a tick wakes the pools
 whose edge it passed. Outer kernels take the arrays as tuples and unpack them once; inner ones take them one by one,
-which compiles to less.
+which compiles to less. `sharing` is None where no pool shares collateral: the branch for those that do is not compiled.
 """
 
 from typing import NamedTuple
@@ -10,10 +10,11 @@ from typing import NamedTuple
 import numpy as np
 
 from crossmargin.fleet.arrays import Bools, Codes, Floats, Ints
-from crossmargin.fleet.box_kernels import rebox
+from crossmargin.fleet.box_kernels import rebox, rebox_shared
 from crossmargin.fleet.jit import kernel
 from crossmargin.fleet.kernels import UNDECIDED, verdict
 from crossmargin.fleet.ladder_kernels import Hooks, crowd, signed, unhook, walk
+from crossmargin.fleet.shared_kernels import Sharing, evaluate_shared
 
 __all__ = ["Book", "Tiers", "advance", "drop", "judge", "lay", "sweep"]
 
@@ -25,6 +26,7 @@ class Book(NamedTuple):
     stop: Ints
     row: Codes
     quantity: Floats
+    blur: Floats
     cash: Floats
     slack: Floats
 
@@ -80,39 +82,68 @@ def drop(a: int, book: Book, shift: int, hooks: Hooks) -> None:
 
 
 @kernel
-def judge(a: int, book: Book, tiers: Tiers, price: Floats) -> int:
+def judge(a: int, book: Book, tiers: Tiers, sharing: Sharing | None, price: Floats) -> int:
     """Status of one pool, or UNDECIDED."""
-    worth, need, error = evaluate(
-        a, book.start, book.stop, book.row, book.quantity, book.cash, book.slack, price,
-        tiers.slope, tiers.deduction, tiers.low, tiers.high, tiers.shift, tiers.unit_error,
-    )  # fmt: skip
+    if sharing is not None:
+        worth, need, error = evaluate_shared(
+            a, book.start, book.stop, book.row, book.quantity, book.blur, book.cash, book.slack, price,
+            tiers.slope, tiers.deduction, tiers.low, tiers.high, tiers.shift, tiers.unit_error, sharing,
+        )  # fmt: skip
+    else:
+        worth, need, error = evaluate(
+            a, book.start, book.stop, book.row, book.quantity, book.cash, book.slack, price,
+            tiers.slope, tiers.deduction, tiers.low, tiers.high, tiers.shift, tiers.unit_error,
+        )  # fmt: skip
     return verdict(worth, need, tiers.warn, error)
 
 
 @kernel
-def lay(pools: Ints, book: Book, tiers: Tiers, hooks: Hooks, state: Codes) -> None:
+def lay(pools: Ints, book: Book, tiers: Tiers, sharing: Sharing | None, hooks: Hooks, state: Codes) -> None:
     """Lay the boxes of some pools, whose statuses are known."""
-    start, stop, row, quantity, cash, slack = book
+    start, stop, row, quantity, blur, cash, slack = book
     slope, deduction, low, high, whole, shift, warn, unit_error = tiers
     top, hang, edge, price, reference, sigma = hooks
     for x in range(pools.size):
         a = pools[x]
-        worth, need, error = evaluate(
-            a, start, stop, row, quantity, cash, slack, price, slope, deduction, low, high, shift, unit_error,
-        )  # fmt: skip
-        rebox(
-            a, worth, need, error, state[a], start, stop, row, quantity, slope, low, high, whole, shift, warn,
-            top, hang, edge, price, reference, sigma,
-        )  # fmt: skip
+        if sharing is not None:
+            worth, need, error = evaluate_shared(
+                a, start, stop, row, quantity, blur, cash, slack, price, slope, deduction, low, high, shift,
+                unit_error, sharing,
+            )  # fmt: skip
+            rebox_shared(
+                a, worth, need, error, state[a], start, stop, row, quantity, blur, slope, deduction, low, high, whole,
+                shift, warn, sharing, top, hang, edge, price, reference, sigma,
+            )  # fmt: skip
+        else:
+            worth, need, error = evaluate(
+                a, start, stop, row, quantity, cash, slack, price, slope, deduction, low, high, shift, unit_error,
+            )  # fmt: skip
+            rebox(
+                a, worth, need, error, state[a], start, stop, row, quantity, slope, low, high, whole, shift, warn,
+                top, hang, edge, price, reference, sigma,
+            )  # fmt: skip
 
 
 @kernel
-def sweep(book: Book, tiers: Tiers, price: Floats, state: Codes, changed: Ints, became: Codes) -> int:
+def sweep(
+    book: Book, tiers: Tiers, sharing: Sharing | None, price: Floats, state: Codes, changed: Ints, became: Codes
+) -> int:
     """Judge every pool; those whose status is another now, or undecided, are listed. Twin: `twin.revalue`."""
-    start, stop, row, quantity, cash, slack = book
+    start, stop, row, quantity, blur, cash, slack = book
     slope, deduction, low, high, _, shift, warn, unit_error = tiers
     one, by = np.uint64(1), np.uint64(shift)
     found = 0
+    if sharing is not None:
+        for a in range(state.size):
+            worth, need, error = evaluate_shared(
+                a, start, stop, row, quantity, blur, cash, slack, price, slope, deduction, low, high, shift,
+                unit_error, sharing,
+            )  # fmt: skip
+            now = verdict(worth, need, warn, error)
+            if now != state[a]:
+                changed[found], became[found] = a, now
+                found += 1
+        return found
     for a in range(state.size):
         worth, gross, need = cash[a], abs(cash[a]), 0.0
         first, last = np.uint64(start[a]), np.uint64(stop[a])
@@ -141,8 +172,8 @@ def sweep(book: Book, tiers: Tiers, price: Floats, state: Codes, changed: Ints, 
 
 @kernel
 def advance(
-    tick: Ints, lanes: Ints, to: Floats, begin: int, limit: int, book: Book, tiers: Tiers, hooks: Hooks,
-    state: Codes, queued: Bools, woken: Ints, figures: Floats, changes: Ints, counters: Ints,
+    tick: Ints, lanes: Ints, to: Floats, begin: int, limit: int, book: Book, tiers: Tiers, sharing: Sharing | None,
+    hooks: Hooks, state: Codes, queued: Bools, woken: Ints, figures: Floats, changes: Ints, counters: Ints,
 ) -> tuple[int, int, int]:  # fmt: skip
     """Play ticks until all are done or Python is needed.
 
@@ -155,7 +186,7 @@ def advance(
         function: rows whose status is UNDECIDED now, their boxes are to be laid when it has spoken; 3 more room for
         changes.
     """
-    start, stop, row, quantity, cash, slack = book
+    start, stop, row, quantity, blur, cash, slack = book
     slope, deduction, low, high, whole, shift, warn, unit_error = tiers
     top, hang, edge, price, reference, sigma = hooks
     written = 0
@@ -172,9 +203,15 @@ def advance(
         for w in range(found):
             a = woken[w]
             queued[a] = False
-            worth, need, error = evaluate(
-                a, start, stop, row, quantity, cash, slack, price, slope, deduction, low, high, shift, unit_error,
-            )  # fmt: skip
+            if sharing is not None:
+                worth, need, error = evaluate_shared(
+                    a, start, stop, row, quantity, blur, cash, slack, price, slope, deduction, low, high, shift,
+                    unit_error, sharing,
+                )  # fmt: skip
+            else:
+                worth, need, error = evaluate(
+                    a, start, stop, row, quantity, cash, slack, price, slope, deduction, low, high, shift, unit_error,
+                )  # fmt: skip
             figures[w, 0], figures[w, 1], figures[w, 2] = worth, need, error
             now = verdict(worth, need, warn, error)
             if now != state[a]:
@@ -190,10 +227,16 @@ def advance(
             a = woken[w]
             worth, need, error = figures[w, 0], figures[w, 1], figures[w, 2]
             if unsure == 0 or verdict(worth, need, warn, error) != UNDECIDED:
-                rebox(
-                    a, worth, need, error, state[a], start, stop, row, quantity, slope, low, high, whole, shift, warn,
-                    top, hang, edge, price, reference, sigma,
-                )  # fmt: skip
+                if sharing is not None:
+                    rebox_shared(
+                        a, worth, need, error, state[a], start, stop, row, quantity, blur, slope, deduction, low, high,
+                        whole, shift, warn, sharing, top, hang, edge, price, reference, sigma,
+                    )  # fmt: skip
+                else:
+                    rebox(
+                        a, worth, need, error, state[a], start, stop, row, quantity, slope, low, high, whole, shift,
+                        warn, top, hang, edge, price, reference, sigma,
+                    )  # fmt: skip
         if unsure:
             return t + 1, written, 2
     return tick.size - 1, written, 0
