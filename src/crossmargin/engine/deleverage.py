@@ -26,7 +26,7 @@ from crossmargin.margin.assess import assess
 from crossmargin.margin.fills import Execution, fill
 from crossmargin.margin.pool import Status
 
-__all__ = ["Ranking", "Share", "fund_equity", "hand_over"]
+__all__ = ["Ranking", "Share", "fund_equity", "hand_over", "ruins"]
 
 
 class Share(Struct, frozen=True):
@@ -198,7 +198,7 @@ def _deleverage(
             continue
         size = min(contracts, victim.contracts)
         value = _value(state, key, size, share)
-        if careful and _ruins(state, victim, instrument, size, value):
+        if careful and ruins(state, victim, instrument, size, value):
             continue
         held = state.held(key)
         assert held is not None
@@ -231,7 +231,7 @@ def _haircut(state: State, victim: Held, instrument: Instrument, size: Decimal, 
     return at_mark - value if receives(instrument, victim.key.side) else value - at_mark
 
 
-def _ruins(state: State, victim: Held, instrument: Instrument, size: Decimal, value: Decimal) -> bool:
+def ruins(state: State, victim: Held, instrument: Instrument, size: Decimal, value: Decimal) -> bool:
     """Whether a victim that is safe would be at the trigger afterwards."""
     loss = _haircut(state, victim, instrument, size, value)
     if loss <= 0 or state.bounds.survives(state.owners[victim.key.account], instrument.id, loss + value * NOISE):

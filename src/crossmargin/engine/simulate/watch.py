@@ -7,10 +7,13 @@ from typing import Any
 
 from crossmargin.domain import event as e
 from crossmargin.domain.account import OrderSide, OrderType
+from crossmargin.domain.command import Command
 from crossmargin.domain.instrument import Kind
 from crossmargin.domain.ledger import Ticket
-from crossmargin.engine.engine import Engine
+from crossmargin.engine.engine import Engine, Outcome
 from crossmargin.engine.invariants import BreachError
+from crossmargin.engine.simulate import watch_money
+from crossmargin.engine.simulate.watch_chain import ChainWatch
 from crossmargin.engine.state import State
 from crossmargin.liquidation.plan import due, opening_orders, pool_named, priced
 from crossmargin.margin.pool import Status
@@ -25,15 +28,25 @@ class WatchedEngine(Engine):
         """As `Engine`, with nothing counted."""
         super().__init__(*arguments)
         self.counts: Counter[str] = Counter()
+        self.chain = ChainWatch()
+
+    def submit(self, command: Command) -> Outcome:
+        """As `Engine.submit`; the events of one command are followed together."""
+        self.chain.begin(self.state)
+        return super().submit(command)
 
     def apply(self, event: e.Event) -> None:
         """Ask, apply, count."""
         check = _BEFORE.get(type(event))
         if check is not None:
             check(self.state, event)
+        watch_money.before(self.state, event)
+        self.chain.before(self.state, event)
         for name in _branches(self.state, event):
             self.counts[name] += 1
         super().apply(event)
+        watch_money.after(self.state, event)
+        self.chain.after(self.state, event)
         if isinstance(event, e.Filled):
             _after_fill(self.state, event)
 
