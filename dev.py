@@ -255,7 +255,7 @@ def sim(args: list[str]) -> int:
         print("sim: the simulator arrives with the engine; there is nothing to simulate yet", file=sys.stderr)
         return USAGE
     ensure("test")
-    become([PYTHON, "-m", "crossmargin.engine.simulate", *args])
+    become([PYTHON, "-m", "crossmargin.journal.simulate", *args])
 
 
 def lock(args: list[str]) -> int:

@@ -22,6 +22,8 @@ from crossmargin.domain.instrument import ContractType, Kind, OptionType
 from crossmargin.domain.numbers import number
 from crossmargin.engine.scenario.expect import expect
 from crossmargin.engine.scenario.story import Story
+from crossmargin.engine.simulate.dice import Dice
+from crossmargin.engine.simulate.world import draw
 from crossmargin.rulebook import load
 from crossmargin.rulebook.load import TierRow, tier_table
 
@@ -102,6 +104,26 @@ def _instrument(story: Story, words: Words) -> None:
     fields: dict[str, Any] = {key: _KEYS.get(key, str)(value) for key, value in options.items()}
     changed = msgspec.structs.replace(like, **{"id": words[0], "unified": "", **fields})
     story.rulebook = story.rulebook.with_instruments([changed])
+
+
+def _world(story: Story, words: Words) -> None:
+    """World SEED: rules and instruments that the simulator draws from a seed."""
+    story.before_start()
+    story.rulebook = draw(Dice(int(words[0]))).rulebook
+
+
+def _at(story: Story, words: Words) -> None:
+    """At MILLISECONDS: the time of what follows."""
+    story.time = int(words[0])
+
+
+def _do(story: Story, words: Words) -> None:
+    """Do JSON: any command, as a journal writes it, without blanks."""
+    try:
+        command = msgspec.json.decode(words[0], type=c.Command)
+    except msgspec.MsgspecError as error:
+        raise ValueError(str(error)) from None
+    story.submit(command)
 
 
 def _deposit(story: Story, words: Words) -> None:
@@ -324,6 +346,9 @@ def _time(story: Story, words: Words) -> None:
 
 VERBS: dict[str, Callable[[Story, Words], None]] = {
     "rulebook": _rulebook,
+    "world": _world,
+    "at": _at,
+    "do": _do,
     "tiers": _tiers,
     "rule": _rule,
     "fees": _fees,

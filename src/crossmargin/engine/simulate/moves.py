@@ -17,7 +17,9 @@ from crossmargin.domain.account import (
     TriggerBy,
 )
 from crossmargin.domain.ledger import Held
+from crossmargin.engine.market import by_age
 from crossmargin.engine.simulate.dice import Dice
+from crossmargin.engine.simulate.faults import FAULTS, fault
 from crossmargin.engine.simulate.world import OPTIONS, SPOT, World, option_ticks
 from crossmargin.engine.state import State
 
@@ -206,7 +208,7 @@ def _near(world: World, name: str, share: str) -> Decimal:
 
 def _cancel(world: World, dice: Dice, state: State, _kind: str) -> c.Command:
     account = dice.pick(world.accounts)
-    orders = list(state.owners[account].orders)
+    orders = [ticket.id for ticket in by_age(state.owners[account].orders.values())]
     return c.CancelOrder(account=account, order=dice.pick(orders) if orders else "o1")
 
 
@@ -216,7 +218,7 @@ def _cancel_all(world: World, dice: Dice, _state: State, _kind: str) -> c.Comman
 
 def _amend(world: World, dice: Dice, state: State, _kind: str) -> c.Command:
     account = dice.pick(world.accounts)
-    tickets = list(state.owners[account].orders.values())
+    tickets = by_age(state.owners[account].orders.values())
     if not tickets:
         return c.Tick()
     ticket = dice.pick(tickets)
@@ -231,7 +233,8 @@ def _amend(world: World, dice: Dice, state: State, _kind: str) -> c.Command:
 
 
 def _held(world: World, dice: Dice, state: State) -> Held | None:
-    held = [each for name in world.accounts for each in state.owners[name].positions.values()]
+    owned = [each for name in world.accounts for each in state.owners[name].positions.values()]
+    held = sorted(owned, key=lambda each: (each.opened, each.key.side))
     return dice.pick(held) if held else None
 
 
@@ -346,4 +349,5 @@ _MOVES: dict[str, Callable[[World, Dice, State, str], c.Command]] = {
     "timer": _timer,
     "switch": _switch,
     "expiry": _expiry,
+    **dict.fromkeys(FAULTS, fault),
 }

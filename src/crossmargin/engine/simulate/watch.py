@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from crossmargin.domain import event as e
-from crossmargin.domain.account import OrderSide, OrderType
+from crossmargin.domain.account import OrderSide, OrderType, Side
 from crossmargin.domain.command import Command
 from crossmargin.domain.instrument import Kind
 from crossmargin.domain.ledger import Ticket
@@ -29,6 +29,13 @@ class WatchedEngine(Engine):
         super().__init__(*arguments)
         self.counts: Counter[str] = Counter()
         self.chain = ChainWatch()
+
+    @classmethod
+    def adopt(cls, engine: Engine) -> "WatchedEngine":
+        """Go on in the place of another engine, with its state, its number and its hash."""
+        watched = cls(engine.state.rulebook, engine.state.rulebooks)
+        vars(watched).update(vars(engine))
+        return watched
 
     def submit(self, command: Command) -> Outcome:
         """As `Engine.submit`; the events of one command are followed together."""
@@ -156,7 +163,7 @@ BRANCHES = (
     "refused:insufficient_margin", "refused:insufficient_balance", "refused:reduce_only_would_open",
     "refused:duplicate_id", "refused:price_not_healthy", "refused:price_outside_band", "refused:position_cap",
     "refused:leverage_above_tier", "refused:open_interest_cap", "refused:trading_stopped", "amended:kept",
-    "amended:lost",
+    "amended:lost", "step:empty_book", "fault:malformed", "fault:late",
     "filled:spot", "filled:option", "liquidation_fill:option", "taken_over:option", "deleveraged:option",
     "expiry_settled:option", "amended:waiting", "attached", "attached:cancelled", "attached:triggered",
 )  # fmt: skip
@@ -166,8 +173,10 @@ def _branches(state: State, event: e.Event) -> list[str]:
     """What an event counts as, on the state just before it."""
     found = [str(event.__struct_config__.tag)]
     match event:
-        case e.LiquidationStep(phase=phase):
+        case e.LiquidationStep(phase=phase, position=key):
             found.append(f"step:{phase}")
+            buyers = OrderSide.BUY if key.side == Side.LONG else OrderSide.SELL
+            found += [] if state.books[key.instrument].depth(buyers) else ["step:empty_book"]
         case e.DeficitCovered(by=by):
             found.append(f"covered:{by}")
         case e.OrderCancelled(why=why):

@@ -9,7 +9,8 @@ from msgspec import Struct
 from crossmargin.domain import event as e
 from crossmargin.domain.account import Side
 from crossmargin.domain.arithmetic import ZERO, scaled
-from crossmargin.domain.ledger import QUANTUM
+from crossmargin.domain.instrument import Kind
+from crossmargin.domain.ledger import QUANTUM, PositionKey
 from crossmargin.engine.deleverage import fund_equity, ruins
 from crossmargin.engine.invariants import BreachError
 from crossmargin.engine.liquidate import Case, case_of, equity_of
@@ -33,6 +34,7 @@ class _Chain(Struct):
     bound: int
     steps: int = 0
     sold: bool = False
+    left: Decimal = ZERO
     haircuts: Decimal = ZERO
     events: int = 0
 
@@ -73,8 +75,7 @@ class ChainWatch:
         if pool is None:
             return
         case = case_of(state, event.account, pool)
-        tables = [state.rulebook.tier_table(state.instrument(key.instrument), key.margin_mode) for key in case.shares]
-        bound = 2 * sum(len(table.tiers) for table in tables) + 4 * len(tables) + 2
+        bound = sum(2 * _tiers(state, key) + 4 for key in case.shares) + 2
         self._chain = _Chain(case, event.bankruptcy, max(ZERO, -equity_of(state, case)), bound)
 
     def _stepped(self, state: State, event: e.LiquidationStep) -> None:
@@ -85,7 +86,7 @@ class ChainWatch:
         pool = pool_named(state.assessment(event.account), event.pool)
         if not chain.sold and (pool is None or not due(pool)):
             raise BreachError("Q4", f"{event.account} {event.pool} is sold though cancelling was enough")
-        chain.sold, chain.steps = True, chain.steps + 1
+        chain.sold, chain.steps, chain.left = True, chain.steps + 1, event.contracts
         if chain.steps > chain.bound:
             raise BreachError("Q16", f"{event.account} {event.pool}: step {chain.steps}, {chain.bound} is the bound")
 
@@ -93,6 +94,7 @@ class ChainWatch:
         """Q5: no sale into the book is worse than the bankruptcy price that was fixed at the start."""
         if self._chain is None or event.account != self._chain.case.account:
             return
+        self._chain.left -= event.contracts
         for key in self._chain.case.shares:
             limit = self._chain.bankruptcy.get(key.cell)
             mine = key.instrument == event.instrument and (key.side == Side.SHORT) is event.account_buys
@@ -111,12 +113,22 @@ class ChainWatch:
         gets = receives(instrument, event.victim.side)
         if event.haircut != (at_mark - event.value if gets else event.value - at_mark):
             raise BreachError("Q10", f"{event.victim.cell}: haircut {event.haircut} of {at_mark} at {event.value}")
-        fund = state.fund_of(instrument)
-        if event.trigger == "fund_exhausted" and fund_equity(state, fund, instrument.settle) >= event.haircut + _SOME:
-            raise BreachError("Q9", f"{fund} could pay {event.haircut} and {event.victim.cell} does")
+        self._fund_first(state, event)
         self._spared(state, event)
         if self._chain is not None:
             self._chain.haircuts += max(ZERO, event.haircut)
+
+    def _fund_first(self, state: State, event: e.Deleveraged) -> None:
+        """The fund is asked once for all that a step has left over, before the first of the ranking is."""
+        instrument, chain = state.instrument(event.position.instrument), self._chain
+        left = event.contracts if chain is None or not chain.left else chain.left
+        fund = state.fund_of(instrument)
+        costs = scaled(event.haircut, left, event.contracts) + _SOME
+        asked = chain is not None and not chain.left and chain.sold
+        if event.trigger == "fund_exhausted" and not asked and fund_equity(state, fund, instrument.settle) >= costs:
+            raise BreachError("Q9", f"{fund} could pay {costs} and {event.victim.cell} does")
+        if chain is not None:
+            chain.left = ZERO
 
     def _spared(self, state: State, event: e.Deleveraged) -> None:
         victim = state.held(event.victim)
@@ -146,6 +158,14 @@ class ChainWatch:
         chain, self._chain = self._chain, None
         if chain is not None and chain.haircuts > chain.shortfall + chain.events * QUANTUM:
             raise BreachError("Q12", f"{event.account}: {chain.haircuts} taken for {chain.shortfall}")
+
+
+def _tiers(state: State, key: PositionKey) -> int:
+    """How many tiers a position can be cut through; options have none."""
+    instrument = state.instrument(key.instrument)
+    if instrument.kind == Kind.OPTION:
+        return 1
+    return len(state.rulebook.tier_table(instrument, key.margin_mode).tiers)
 
 
 _SOME = 4 * QUANTUM  # values are rounded to the quantum, shares are not

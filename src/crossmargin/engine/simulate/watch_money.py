@@ -94,9 +94,8 @@ def _fits(state: State, event: e.OrderAccepted) -> None:
         return
     if instrument.tick_size and order.price % instrument.tick_size:
         raise BreachError("M9", f"{event.ticket.id}: {order.price} is off the tick {instrument.tick_size}")
-    mark = state.marks.mark_of(order.instrument)
-    if event.ticket.state == "working" and state.rulebook.liquidation.outside_band(order.price, mark):
-        raise BreachError("M9", f"{event.ticket.id}: {order.price} is too far from {mark}")
+    if event.ticket.state == "working" and state.outside_band(order.instrument, order.price):
+        raise BreachError("M9", f"{event.ticket.id}: {order.price} is too far from the mark")
 
 
 def _fill_fits(state: State, event: e.Filled) -> None:

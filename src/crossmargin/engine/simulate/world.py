@@ -26,9 +26,12 @@ _VENUES = ("okx", "binance", "textbook")
 KINDS = (
     "limit", "market", "post_only", "ioc", "fok", "reduce_only", "waiting", "cancel", "cancel_all", "amend", "close",
     "close_all", "leverage", "margin_mode", "position_mode", "margin", "deposit", "withdraw", "send", "mark", "crash",
-    "doubt", "funding", "timer", "switch", "repeat", "expiry", "hedge",
+    "doubt", "funding", "timer", "switch", "repeat", "expiry", "hedge", "malformed", "late", "same_price",
 )  # fmt: skip
-_RARE = {"switch", "expiry", "doubt", "close_all", "cancel_all", "position_mode", "crash", "timer", "send"}
+_RARE = {
+    *("switch", "expiry", "doubt", "close_all", "cancel_all", "position_mode", "crash", "timer", "send"),
+    *("malformed", "late", "same_price"),
+}
 
 
 class World(msgspec.Struct, kw_only=True):
