@@ -64,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
 def _keep(report: Report, folder: Path) -> None:
     """Shrink what broke to a scenario file, and say where it lies."""
     left = shrunk(report.seed, report.given)
-    path = folder / f"seed-{report.seed}.scenario"
+    path = folder.joinpath(f"seed-{report.seed}.scenario")
     path.write_text(story_of_seed(report.seed, left, report.breach), encoding="utf-8")
     _say(f"seed {report.seed}: {len(report.given)} commands shrunk to {len(left)}: {path}")
 

@@ -14,10 +14,9 @@ from crossmargin.domain.ledger import QUANTUM, PositionKey
 from crossmargin.engine.deleverage import fund_equity, ruins
 from crossmargin.engine.invariants import BreachError
 from crossmargin.engine.liquidate import Case, case_of, equity_of
-from crossmargin.engine.settle import receives
+from crossmargin.engine.settle import receives, worth_at
 from crossmargin.engine.state import State
 from crossmargin.liquidation.plan import due, pool_named
-from crossmargin.margin.valuation import value_at
 
 __all__ = ["EVENTS_A_THING", "ChainWatch"]
 
@@ -109,7 +108,7 @@ class ChainWatch:
     def _deleveraged(self, state: State, event: e.Deleveraged) -> None:
         """Q9: a fund that could pay goes first. Q10: the haircut is the distance to the mark. Q13: who is spared."""
         instrument = state.instrument(event.position.instrument)
-        at_mark = value_at(instrument, event.contracts, state.marks.mark_of(instrument.id))
+        at_mark = worth_at(instrument, event.contracts, state.marks.mark_of(instrument.id))
         gets = receives(instrument, event.victim.side)
         if event.haircut != (at_mark - event.value if gets else event.value - at_mark):
             raise BreachError("Q10", f"{event.victim.cell}: haircut {event.haircut} of {at_mark} at {event.value}")

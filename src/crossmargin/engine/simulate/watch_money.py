@@ -85,7 +85,7 @@ def _left(state: State, event: e.MoneyMoved) -> None:
 
 
 def _fits(state: State, event: e.OrderAccepted) -> None:
-    """M9: what is accepted lies on the tick and the lot; what works at a price is inside the band."""
+    """M9: what is accepted lies on the tick and the lot; nobody offers to pay, or to take, a price beyond the band."""
     order = event.ticket.order
     instrument = state.instrument(order.instrument)
     if instrument.lot_size and order.contracts % instrument.lot_size:
@@ -94,7 +94,8 @@ def _fits(state: State, event: e.OrderAccepted) -> None:
         return
     if instrument.tick_size and order.price % instrument.tick_size:
         raise BreachError("M9", f"{event.ticket.id}: {order.price} is off the tick {instrument.tick_size}")
-    if event.ticket.state == "working" and state.outside_band(order.instrument, order.price):
+    worse = (order.price - state.marks.mark_of(order.instrument)) * order.side.sign > 0
+    if event.ticket.state == "working" and worse and state.outside_band(order.instrument, order.price):
         raise BreachError("M9", f"{event.ticket.id}: {order.price} is too far from the mark")
 
 
