@@ -5,13 +5,15 @@ import contextlib
 from collections.abc import AsyncIterator, Callable
 
 from starlette.applications import Starlette
-from starlette.routing import BaseRoute
+from starlette.routing import BaseRoute, WebSocketRoute
 
 from crossmargin.server import admin
 from crossmargin.server.exchange import Exchange
 from crossmargin.server.guard import LOOPBACK, App, Guard, Message, Receive, Send
 from crossmargin.server.okx.app import PREFIX, OkxApp
 from crossmargin.server.okx.limits import Budgets
+from crossmargin.server.ws.hub import Hub
+from crossmargin.server.ws.limits import SocketLimits
 
 __all__ = ["application", "drive"]
 
@@ -22,6 +24,7 @@ def application(
     hosts: frozenset[str] = LOOPBACK,
     calls: int = 0,
     driven: bool = True,
+    sockets: SocketLimits | None = None,
     stopped: Callable[[], None] = lambda: None,
 ) -> Guard:
     """Put the ASGI application together.
@@ -31,21 +34,24 @@ def application(
         hosts: Names under which the server is known.
         calls: Calls of each kind that a key may make in two seconds; 0 counts nothing.
         driven: Whether the market moves by itself.
+        sockets: Bounds of each WebSocket.
         stopped: Called when the venue had to stop.
     """
-    okx = OkxApp(exchange, Budgets(calls))
-    routes: list[BaseRoute] = [*admin.routes(exchange)]
+    budgets = Budgets(calls)
+    okx, hub = OkxApp(exchange, budgets), Hub(exchange, budgets, sockets)
+    routes: list[BaseRoute] = [WebSocketRoute("/ws/v5/{path}", hub), *admin.routes(exchange)]
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        task = asyncio.create_task(drive(exchange, stopped)) if driven else None
+        tasks = [asyncio.create_task(hub.run())]
+        if driven:
+            tasks.append(asyncio.create_task(drive(exchange, stopped)))
         try:
             yield
         finally:
-            if task is not None:
+            for task in tasks:
                 task.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await task
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     return Guard(_split(okx, Starlette(routes=routes, lifespan=lifespan)), hosts)
 

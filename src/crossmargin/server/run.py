@@ -30,6 +30,8 @@ from crossmargin.server.history import History
 from crossmargin.server.history.shelf import Shelf
 from crossmargin.server.keys import KeyStore, NewKey
 from crossmargin.server.venue import Venue
+from crossmargin.server.ws.limits import SocketLimits
+from crossmargin.server.ws.wire import Wire
 
 __all__ = ["Options", "Started", "open_exchange", "serve", "wall_clock"]
 
@@ -48,6 +50,7 @@ class Options(Struct, frozen=True, kw_only=True):
         calls: Calls of each kind that a key may make in two seconds; 0: any number.
         certificate, private_key: TLS, where given.
         hosts: Further names under which it is known.
+        sockets: Bounds of each WebSocket.
         seconds: Stop after this long.
     """
 
@@ -60,6 +63,7 @@ class Options(Struct, frozen=True, kw_only=True):
     certificate: Path | None = None
     private_key: Path | None = None
     hosts: tuple[str, ...] = ()
+    sockets: SocketLimits = SocketLimits()
     seconds: float | None = None
 
 
@@ -179,7 +183,7 @@ def serve(market: Market, options: Options, announce: Callable[[Started, dict[st
     host, port = listener.getsockname()[:2]
     hosts = LOOPBACK | {options.host, *options.hosts}
     ending = asyncio.Event()
-    app = application(started.exchange, hosts=hosts, calls=options.calls, stopped=ending.set)
+    app = application(started.exchange, hosts=hosts, calls=options.calls, sockets=options.sockets, stopped=ending.set)
     server = _Server(_config(app, options), ending, options.seconds)
     server.ready = lambda: announce(started, _addresses(started, options, host, port))
     with asyncio.Runner(loop_factory=_loop()) as runner:
@@ -216,7 +220,7 @@ def _config(app: Any, options: Options) -> uvicorn.Config:  # noqa: ANN401 - an 
         access_log=False,
         server_header=False,
         http="httptools",
-        ws="websockets-sansio",
+        ws=Wire,
         ws_max_size=256 * 1024,
         ws_per_message_deflate=False,
         timeout_graceful_shutdown=2,

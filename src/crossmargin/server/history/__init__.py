@@ -12,6 +12,7 @@ from crossmargin.server.history.records import (
     OrderRecord,
     PositionRecord,
     PublicTrade,
+    Step,
 )
 
 __all__ = [
@@ -23,4 +24,5 @@ __all__ = [
     "OrderRecord",
     "PositionRecord",
     "PublicTrade",
+    "Step",
 ]

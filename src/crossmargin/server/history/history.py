@@ -15,7 +15,15 @@ from crossmargin.server.history.bills import bills_of
 from crossmargin.server.history.market import MARKET_EVENTS
 from crossmargin.server.history.orders import ORDER_EVENTS
 from crossmargin.server.history.positions import POSITION_EVENTS, follow
-from crossmargin.server.history.records import AlgoRecord, BillRecord, Changes, OrderRecord, PositionRecord
+from crossmargin.server.history.records import (
+    AlgoRecord,
+    BillRecord,
+    Changes,
+    FillRecord,
+    OrderRecord,
+    PositionRecord,
+    Step,
+)
 from crossmargin.server.history.shelf import Shelf
 
 if TYPE_CHECKING:
@@ -156,8 +164,8 @@ class History:
         if not self.ignored(account):
             self.changes.accounts[account] = None
 
-    def put_order(self, order: OrderRecord) -> None:
-        """Keep an order as it is now."""
+    def put_order(self, order: OrderRecord, fill: FillRecord | None = None) -> None:
+        """Keep an order as it is now, after a fill if one changed it."""
         mine = self.live.setdefault(order.account, {})
         if order.state in ("live", "partially_filled"):
             mine[order.number] = order
@@ -166,6 +174,7 @@ class History:
             mine.pop(order.number, None)
             self.owners.pop(order.number, None)
         self.changes.orders[order.number] = order
+        self.changes.steps.append(Step(order, fill))
         self.changes.accounts[order.account] = None
 
     def put_algo(self, algo: AlgoRecord) -> None:
@@ -179,6 +188,7 @@ class History:
             if self.owners.get(algo.number) == algo.account and algo.number not in self.live.get(algo.account, ()):
                 del self.owners[algo.number]
         self.changes.algos[algo.number] = algo
+        self.changes.steps.append(Step(algo))
         self.changes.accounts[algo.account] = None
 
     def order(self, number: int) -> OrderRecord | None:

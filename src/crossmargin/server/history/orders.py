@@ -230,7 +230,8 @@ def _order_filled(
             pnl=order.pnl + fill.pnl,
             last=fill,
             updated=history.time,
-        )
+        ),
+        fill,
     )
     history.changes.fills.append(fill)
 

@@ -17,6 +17,7 @@ __all__ = [
     "OrderRecord",
     "PositionRecord",
     "PublicTrade",
+    "Step",
     "average",
 ]
 
@@ -114,6 +115,18 @@ class FillRecord(Struct, frozen=True, kw_only=True):
     time: int
     kind: str = "trade"
     bill: int = 0
+
+
+class Step(Struct, frozen=True):
+    """One state that an order or a waiting order took.
+
+    Attributes:
+        record: As it was then.
+        fill: The fill that led to it, if it was one.
+    """
+
+    record: OrderRecord | AlgoRecord
+    fill: FillRecord | None = None
 
 
 class BillRecord(Struct, frozen=True, kw_only=True):
@@ -221,6 +234,7 @@ class Changes:
 
     Attributes:
         orders, algos: By number.
+        steps: Every state that orders and waiting orders took, in order of time.
         fills, bills, trades, notices: In order of time.
         positions: By cell, the closed ones included.
         accounts: Accounts whose money, positions, orders or settings changed.
@@ -230,7 +244,7 @@ class Changes:
 
     __slots__ = (
         "accounts", "algos", "bills", "fills", "indices", "market", "marks", "notices", "orders", "positions",
-        "sequence", "time", "trades",
+        "sequence", "steps", "time", "trades",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -239,6 +253,7 @@ class Changes:
         self.time = 0
         self.orders: dict[int, OrderRecord] = {}
         self.algos: dict[int, AlgoRecord] = {}
+        self.steps: list[Step] = []
         self.fills: list[FillRecord] = []
         self.bills: list[BillRecord] = []
         self.positions: dict[str, PositionRecord] = {}
