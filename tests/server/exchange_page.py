@@ -5,6 +5,7 @@ from pathlib import Path
 
 from crossmargin.server.okx.answers import CODES
 from crossmargin.server.okx.routes import ROUTES
+from crossmargin.server.ws.channels import CHANNELS, Channel
 
 PAGE = Path(__file__).parents[2] / "docs" / "exchange.md"
 _NEEDS = {"": "nothing", "read": "read", "trade": "trade", "withdraw": "withdraw"}
@@ -26,9 +27,23 @@ def refusals() -> list[str]:
     return [f"| `{reason.value}` | `{code}` |" for reason, code in CODES.items()]
 
 
+def channels() -> list[str]:
+    """A row for each channel."""
+    subjects = {"instId": "`instId`", "pair": "`instId` (a pair)", "instType": "`instType`", "": ""}
+    return [
+        f"| `{each.name}` | {each.path} | {_asked(each)} | {subjects[each.subject]} | {each.about} |"
+        for each in CHANNELS
+    ]
+
+
+def _asked(channel: Channel) -> str:
+    return "login" if channel.private else "nothing"
+
+
 def with_tables(text: str) -> str:
-    """The page with both tables as they should be."""
+    """The page with every table as it should be."""
     for heading, rows in (("| Method | Path | Needs | Does |\n|---|---|---|---|\n", endpoints()),
+                          ("| Channel | Path | Needs | About | Tells |\n|---|---|---|---|---|\n", channels()),
                           ("| Reason | Code |\n|---|---|\n", refusals())):  # fmt: skip
         before, _, after = text.partition(heading)
         rest = re.sub(r"\A(?:\|.*\n)*", "", after)

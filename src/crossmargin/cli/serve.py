@@ -21,6 +21,9 @@ __all__ = ["command"]
 @click.option("--tls-cert", metavar="FILE", help="Certificate chain, PEM.")
 @click.option("--tls-key", metavar="FILE", help="Its private key, PEM.")
 @click.option("--allow-host", multiple=True, metavar="NAME", help="A further name of this server.")
+@click.option(
+    "--idle", type=click.FloatRange(min=1), default=30, show_default=True, help="Seconds a WebSocket may be quiet."
+)
 @click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help="Stop after this long.")
 def command(**given: Any) -> int:
     """Run a paper exchange that speaks OKX v5 over HTTP and WebSocket.
@@ -34,6 +37,7 @@ def command(**given: Any) -> int:
         raise InputError("--book", book, "it is the demo account's: add --demo")
     try:
         from crossmargin.server import run
+        from crossmargin.server.ws.limits import SocketLimits
     except ImportError as error:
         raise InputError("serve", "", f"{error.name} is missing: pip install 'crossmargin[serve]'") from None
     from crossmargin.formats.read import read_book
@@ -49,6 +53,7 @@ def command(**given: Any) -> int:
         certificate=_path(given["tls_cert"]),
         private_key=_path(given["tls_key"]),
         hosts=given["allow_host"],
+        sockets=SocketLimits(idle_s=given["idle"]),
         seconds=given["seconds"],
     )
     return run.serve(open_market(given["market"]), options, run.print_line)

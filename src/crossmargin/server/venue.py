@@ -56,6 +56,7 @@ class Venue:
         self._pending: list[Waiting] = []
         self._writing: asyncio.Task[None] | None = None
         self._committing: asyncio.Event | None = None
+        self._readers = 0
         self._disk = ThreadPoolExecutor(1, "journal")
         self._listeners: list[Listener] = []
         self._watchers: list[Watcher] = []
@@ -145,7 +146,11 @@ class Venue:
     async def settled(self) -> None:
         """Wait until everything that was decided is on disk: what is read then was not only about to happen."""
         while self._committing is not None:
-            await self._committing.wait()
+            self._readers += 1
+            try:
+                await self._committing.wait()
+            finally:
+                self._readers -= 1
 
     async def _write(self) -> None:
         """Group after group: decide what waits, commit it beside the loop, answer, and take what has come meanwhile."""
@@ -162,6 +167,8 @@ class Venue:
                 _settle(answer, result)
             if changes is not None:
                 self._tell(changes)
+            if self._readers:
+                await asyncio.sleep(0)  # those who wait to read come between two groups, or they would wait for a lull
         self._writing = None
 
     async def _committed(self, waiting: list[Waiting], results: list[Outcome | CrossMarginError]) -> Changes:

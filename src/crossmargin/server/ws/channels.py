@@ -71,7 +71,7 @@ CHANNELS: tuple[Channel, ...] = (
     _public("bbo-tbt", "instId", "Best bid and ask, at most every 10 ms", _state(public.top(1, 10))),
     _public("books50-l2-tbt", "instId", "50 levels as `books`, at most every 20 ms", partial(Book, 50, 20)),
     _public("books-l2-tbt", "instId", "400 levels as `books`, at most every 20 ms", partial(Book, 400, 20)),
-    _public("trades", "instId", "Trades; those of one moment together", Events),
+    _public("trades", "instId", "Each trade", Events),
     _public("mark-price", "instId", "What risk is judged at; at most every 200 ms", _state(public.MARK)),
     _public("index-tickers", "pair", "An index; at most every 100 ms", _state(public.INDEX)),
     _public("funding-rate", "instId", "The rate that runs; at most every 5 s", _state(public.FUNDING)),
@@ -80,7 +80,7 @@ CHANNELS: tuple[Channel, ...] = (
     _public("price-limit", "instId", "Where an order may trade; at most every 200 ms", _state(public.LIMITS)),
     _public("liquidation-orders", "instType", "Forced closes of anyone", Events),
     _public("status", "", "No maintenance is ever announced here", Events),
-    Channel("trades-all", "business", "instId", "Trades", Events),
+    Channel("trades-all", "business", "instId", "Each trade", Events),
     Channel(
         "candle*", "business", "instId", "The bar that runs, and once when it is over", partial(Bars, "last", "1m")
     ),

@@ -145,6 +145,7 @@ class Hub:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._woken.wait(), _PULSE_S)
             self._woken.clear()
+            await self.exchange.venue.settled()
             try:
                 self.pulse(round(self.time() * 1000))
             except Exception:

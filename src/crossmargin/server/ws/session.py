@@ -121,7 +121,7 @@ class Session:
         elif request.op == "login":
             self._login(request)
         elif request.op in ("subscribe", "unsubscribe"):
-            self._each(request)
+            await self._each(request)
         else:
             raise OkxError("60012", f"Invalid request: op {request.op[:40]!r} is not known")
 
@@ -165,10 +165,11 @@ class Session:
         self.key = key
         self.outbox.put(frames.event("login", self.id, request.id, code="0", msg=""))
 
-    def _each(self, request: Request) -> None:
+    async def _each(self, request: Request) -> None:
         """Answer every argument by itself."""
         if not request.args:
             raise OkxError("60013", "Invalid args")
+        await self.hub.exchange.venue.settled()
         for given, raw in zip(request.args, request.raw, strict=True):
             if self.ending is not None:
                 return
