@@ -21,7 +21,19 @@ from crossmargin.errors import MissingDataError
 from crossmargin.rulebook.load import parse
 from crossmargin.rulebook.model import Rulebook
 
-__all__ = ["Coin", "Line", "Listing", "Terms", "futures_of", "lines_of", "pair_of", "read_listing", "venue"]
+__all__ = [
+    "Coin",
+    "Line",
+    "Listing",
+    "OptionTerms",
+    "Terms",
+    "futures_of",
+    "line_of",
+    "lines_of",
+    "pair_of",
+    "read_listing",
+    "venue",
+]
 
 
 SPOT = (Kind.SPOT, Kind.MARGIN)
@@ -60,6 +72,32 @@ class Terms(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     basis: Amount = Amount(0)
 
 
+class OptionTerms(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which options are listed on a coin, and how the house trades them.
+
+    Attributes:
+        depth: USD of face that the first level offers.
+        trade_every: Mean seconds between two trades of the house's taker, in each.
+        volatility: That of the underlying, by which they are priced.
+        basis: Mean distance of the forward from the index, for each year.
+        strike_step: Strikes are multiples of it.
+        calls, puts: Strikes by their distance from the index when they are listed, fractions.
+    """
+
+    depth: Positive
+    trade_every: Positive
+    volatility: Positive
+    basis: Amount = Amount(0)
+    strike_step: Positive
+    calls: tuple[Amount, ...]
+    puts: tuple[Amount, ...]
+
+    @property
+    def quoting(self) -> Terms:
+        """The same as terms of any instrument."""
+        return Terms(touch=Positive("0.01"), depth=self.depth, trade_every=self.trade_every)
+
+
 class Listing(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The file of a market.
 
@@ -67,7 +105,8 @@ class Listing(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         coins: By name.
         lines: Terms by instrument id, in the order in which they are listed.
         futures: Terms of the contract that ends with a quarter, by pattern of its id.
-        days_least: How many days a future still has when it is listed.
+        options: Which options end with it, by pattern of their ids.
+        days_least: How many days a dated contract still has when it is listed.
         deposits: What each house account starts with, by currency.
         insurance: What each insurance fund starts with, by settlement currency.
     """
@@ -75,6 +114,7 @@ class Listing(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     coins: dict[str, Coin]
     lines: dict[str, Terms]
     futures: dict[str, Terms]
+    options: dict[str, OptionTerms]
     days_least: int
     deposits: dict[str, Positive]
     insurance: dict[str, Positive]
@@ -83,7 +123,8 @@ class Listing(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         """The same for prices that were recorded: of these coins alone, and with no premium of our own making."""
         lines = {name: replace(terms, premium=Amount(0)) for name, terms in self.lines.items() if _coin(name) in coins}
         futures = {name: terms for name, terms in self.futures.items() if _coin(name) in coins}
-        return replace(self, lines=lines, futures=futures)
+        options = {name: terms for name, terms in self.options.items() if _coin(name) in coins}
+        return replace(self, lines=lines, futures=futures, options=options)
 
 
 def _coin(name: str) -> str:
@@ -100,6 +141,7 @@ class Line(Struct, frozen=True, kw_only=True):
         lot: Size step, in contracts.
         least: Smallest order, in contracts.
         coins: Of spot: what a house account holds of the base when it is square.
+        option: Of an option: how it is priced.
     """
 
     instrument: Instrument
@@ -108,6 +150,7 @@ class Line(Struct, frozen=True, kw_only=True):
     lot: Decimal
     least: Decimal
     coins: Decimal = ZERO
+    option: OptionTerms | None = None
 
     @property
     def id(self) -> str:
@@ -150,16 +193,19 @@ class Line(Struct, frozen=True, kw_only=True):
         return float(self.terms.premium) + float(self.terms.basis) * years
 
     def contracts(self, usd: float, price: Decimal) -> Decimal:
-        """The size that an amount of money buys, in whole lots, at least the smallest order."""
-        unit = float(self.instrument.unit)
-        worth = unit if self.instrument.inverse else unit * float(price)
-        lots = int(usd / worth / float(self.lot))
+        """The size that an amount of money buys, in whole lots, at least the smallest order; of options, of face."""
+        lots = int(usd / self._one(price) / float(self.lot))
         return max(self.lot * lots, self.least)
 
     def usd(self, contracts: Decimal, price: Decimal) -> float:
-        """What a number of contracts is worth."""
+        """What a number of contracts is worth; of options, their face at the strike."""
+        return float(contracts) * self._one(price)
+
+    def _one(self, price: Decimal) -> float:
         unit = float(self.instrument.unit)
-        return float(contracts) * (unit if self.instrument.inverse else unit * float(price))
+        if self.instrument.strike is not None:
+            return unit * float(self.instrument.strike)
+        return unit if self.instrument.inverse else unit * float(price)
 
     def held(self, view: State, account: str) -> Decimal:
         """What an account holds, in contracts, below zero where it is short; of spot, more or less than when square."""
@@ -201,7 +247,7 @@ def read_listing() -> Listing:
 
 def lines_of(listing: Listing, rulebook: Rulebook) -> tuple[Line, ...]:
     """The instruments of a listing that never end, as far as the engine can trade them, with their terms."""
-    found = (_line(listing, rulebook, name, terms) for name, terms in listing.lines.items())
+    found = (line_of(listing, rulebook, name, terms) for name, terms in listing.lines.items())
     return tuple(line for line in found if line is not None)
 
 
@@ -213,12 +259,14 @@ def futures_of(listing: Listing, rulebook: Rulebook, expiry: datetime, listed: I
         terms = listing.futures.get(f"{name.rpartition('-')[0]}-{{expiry}}")
         if terms is not None:
             names.setdefault(name, terms)
-    found = (_line(listing, rulebook, name, terms) for name, terms in names.items())
+    found = (line_of(listing, rulebook, name, terms) for name, terms in names.items())
     return tuple(line for line in found if line is not None and line.instrument.kind == Kind.FUTURE)
 
 
-def _line(listing: Listing, rulebook: Rulebook, name: str, terms: Terms) -> Line | None:
-    """An instrument that the rulebook knows and the engine trades."""
+def line_of(
+    listing: Listing, rulebook: Rulebook, name: str, terms: Terms, option: OptionTerms | None = None
+) -> Line | None:
+    """An instrument with its terms; None where the rulebook does not know it or the engine does not trade it."""
     try:
         instrument = rulebook.instrument(name)
     except MissingDataError:
@@ -233,4 +281,5 @@ def _line(listing: Listing, rulebook: Rulebook, name: str, terms: Terms) -> Line
         lot=lot,
         least=Decimal(instrument.min_size or lot),
         coins=Decimal(listing.deposits[instrument.base]) if instrument.kind in SPOT else ZERO,
+        option=option,
     )

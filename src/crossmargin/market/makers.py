@@ -5,7 +5,7 @@ one order. An order that the mark has carried into another's band, or to the wro
 all others stay. So a calm market costs a few amendments a second, and what is in the engine is all there is to know.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from decimal import Decimal
 from math import exp, log, sqrt
 
@@ -14,6 +14,7 @@ from crossmargin.domain.account import OrderSide
 from crossmargin.domain.ledger import Ticket
 from crossmargin.engine.state import State
 from crossmargin.market.listing import YEAR_MS, Line
+from crossmargin.market.quoter import Quoter, price_of, sides_of
 
 __all__ = ["LEVELS", "Maker"]
 
@@ -28,7 +29,7 @@ THINNED = 0.85  # part of the depth that full stress takes away
 STRETCHED = 4.0  # times the usual distance that full stress adds
 
 
-class Maker:
+class Maker(Quoter):
     """Quotes one instrument for one house account.
 
     Args:
@@ -39,7 +40,7 @@ class Maker:
 
     def __init__(self, line: Line, volatility: float, reach: float) -> None:
         """Start calm."""
-        self.line = line
+        super().__init__(line, INVENTORY_LEVELS)
         self.reach = reach
         self.stress = 0.0
         self._usual = volatility / sqrt(YEAR_MS)
@@ -117,31 +118,25 @@ class Maker:
         """
         inventory = self.inventory(view, mark)
         changes: list[c.Command] = []
-        for side in self._order_of_sides(view, mark):
+        for side in sides_of(view, self.line, mark):
             changes += self._side(view, side, mark, inventory, time, room - len(changes))
         return changes
-
-    def _order_of_sides(self, view: State, mark: Decimal) -> tuple[OrderSide, OrderSide]:
-        """The side that the mark runs into gives way first, so that the other does not meet it."""
-        before = view.marks.mark.get(self.line.id)
-        falls = before is not None and mark < before
-        return (OrderSide.BUY, OrderSide.SELL) if falls else (OrderSide.SELL, OrderSide.BUY)
 
     def _side(
         self, view: State, side: OrderSide, mark: Decimal, inventory: float, time: int, room: int
     ) -> list[c.Command]:
         levels = self.ladder(side, mark, inventory)
-        standing, spare = self._placed(self._orders(view, side), side, mark, inventory, len(levels))
+        standing, spare = self._placed(self.orders(view, side), side, mark, inventory, len(levels))
         empty = [level for level in range(len(levels)) if level not in standing]
         urgent = [each for each in spare if self._wrong(each, side, mark)]
         spare = [*urgent, *(each for each in spare if each not in urgent)]
         changes: list[c.Command] = []
         for ticket, level in zip(spare, empty, strict=False):
-            changes.append(self._amended(ticket, levels[level], time))
-        changes += [self._cancelled(ticket, time) for ticket in spare[len(empty) :]]
-        changes += [self._placing(side, levels[level], time) for level in empty[len(spare) :]]
+            changes.append(self.amending(ticket, *levels[level], time))
+        changes += [self.cancelling(ticket, time) for ticket in spare[len(empty) :]]
+        changes += [self.placing(side, *levels[level], time) for level in empty[len(spare) :]]
         changes += [
-            self._amended(ticket, (_price(ticket), levels[level][1]), time)
+            self.amending(ticket, price_of(ticket), levels[level][1], time)
             for level, ticket in sorted(standing.items())
             if not levels[level][1] <= 2 * ticket.order.remaining <= 4 * levels[level][1]
         ]
@@ -154,7 +149,7 @@ class Maker:
         centre, standing = self._centre(mark, inventory), dict[int, Ticket]()
         spare: list[Ticket] = []
         for ticket in orders:
-            level = self._band(-side.sign * (float(_price(ticket)) / centre - 1))
+            level = self._band(-side.sign * (float(price_of(ticket)) / centre - 1))
             if level is None or level >= count or self._wrong(ticket, side, mark):
                 spare.append(ticket)
                 continue
@@ -170,20 +165,7 @@ class Maker:
 
     def _wrong(self, ticket: Ticket, side: OrderSide, mark: Decimal) -> bool:
         """Whether an order stands at the mark or beyond it."""
-        return (_price(ticket) - mark) * side.sign >= 0
-
-    def _orders(self, view: State, side: OrderSide) -> list[Ticket]:
-        owner = view.owners.get(self.line.maker)
-        tickets: Sequence[Ticket] = () if owner is None else owner.unfinished()
-        return [each for each in tickets if each.order.instrument == self.line.id and each.order.side == side]
-
-    def inventory(self, view: State, mark: Decimal) -> float:
-        """What the maker holds, as a share of what it may hold, from -1 to 1; nothing before it has been opened."""
-        if self.line.maker not in view.owners:
-            return 0.0
-        full = float(self.line.terms.depth) * INVENTORY_LEVELS
-        held = self.line.held(view, self.line.maker)
-        return min(1.0, max(-1.0, self.line.usd(held, mark) / full))
+        return (price_of(ticket) - mark) * side.sign >= 0
 
     # ------------------------------------------------------------------ commands
 
@@ -192,42 +174,13 @@ class Maker:
     ) -> list[c.Command]:
         """Take everything back and quote anew: for jumps. Nothing is quoted further than `band` from `around`."""
         inventory = self.inventory(view, mark)
-        found: list[c.Command] = [c.CancelAll(account=self.line.maker, instrument=self.line.id, time=time)]
+        found: list[c.Command] = [self.withdrawing(time)]
         for side in OrderSide:
             for level in self.ladder(side, mark, inventory)[:levels]:
                 if abs(level[0] - around) <= band * around:
-                    found.append(self._placing(side, level, time))
+                    found.append(self.placing(side, *level, time))
         return found
-
-    def _placing(self, side: OrderSide, level: tuple[Decimal, Decimal], time: int) -> c.Command:
-        return c.PlaceOrder(
-            account=self.line.maker,
-            instrument=self.line.id,
-            side=side,
-            price=level[0],
-            contracts=level[1],
-            margin_mode=self.line.margin_mode,
-            time=time,
-        )
-
-    def _amended(self, ticket: Ticket, level: tuple[Decimal, Decimal], time: int) -> c.Command:
-        price, contracts = level
-        return c.AmendOrder(
-            account=self.line.maker,
-            order=ticket.id,
-            price=price,
-            contracts=ticket.order.filled + contracts,
-            time=time,
-        )
-
-    def _cancelled(self, ticket: Ticket, time: int) -> c.Command:
-        return c.CancelOrder(account=self.line.maker, order=ticket.id, time=time)
-
-
-def _price(ticket: Ticket) -> Decimal:
-    assert ticket.order.price is not None
-    return ticket.order.price
 
 
 def _off(ticket: Ticket, centre: float, target: float) -> float:
-    return abs(abs(float(_price(ticket)) - centre) - target)
+    return abs(abs(float(price_of(ticket)) - centre) - target)

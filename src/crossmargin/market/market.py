@@ -12,9 +12,11 @@ from crossmargin.domain.instrument import Kind
 from crossmargin.engine.state import State
 from crossmargin.errors import InputError
 from crossmargin.market.expiries import ExpiryClock, ended, next_quarter
-from crossmargin.market.judge import Judge, Move
+from crossmargin.market.grid import GridMaker
+from crossmargin.market.judge import Judge, Move, price_options
 from crossmargin.market.listing import Line, Listing, futures_of, lines_of
 from crossmargin.market.makers import Maker
+from crossmargin.market.options import options_of
 from crossmargin.market.passage import Passage
 from crossmargin.market.prices import Prices
 from crossmargin.market.settlements import FundingClock
@@ -57,7 +59,7 @@ class Market:
         self.tape = PublicTape(prices.past)
         self._listing, self._prices, self._seed = listing, prices, seed
         self._judge = Judge(prices, rules or HealthRules())
-        self._makers: dict[str, Maker] = {}
+        self._makers: dict[str, Maker | GridMaker] = {}
         self._takers: dict[str, Taker] = {}
         self._funding: dict[str, FundingClock] = {}
         self._expiries: dict[str, ExpiryClock] = {}
@@ -81,35 +83,42 @@ class Market:
             view: The state of a venue that goes on; None of one that is new.
         """
         view = view or State(self.rulebook, {})
-        lines = (*lines_of(self._listing, self.rulebook), *self._dated(view, time))
+        lines = (*lines_of(self._listing, self.rulebook), *self._futures(view, time))
         self._prices.start(time, view, lines)
+        move, _ = self._judge.judge(lines, view, time)
+        options = self._options(move.indices, view, time)
+        price_options(options, move, time)
+        lines = (*lines, *options)
         for line in lines:
             self._add(line, time)
-        move, _ = self._judge.judge(lines, view, time)
         found = [*self._listed(lines, view, time), c.SetIndex(pair="USDT-USD", price=USD_PER_USDT, time=time)]
         return [*found, *self._quoted(move, view, time)]
 
-    def _dated(self, view: State, time: int) -> tuple[Line, ...]:
+    def _futures(self, view: State, time: int) -> tuple[Line, ...]:
         """The futures of the quarter that should be traded, and older ones that are still to be settled."""
-        listed = [
-            name
-            for name, (instrument, _) in view.listings.items()
-            if instrument.kind == Kind.FUTURE and name not in view.stopped
-        ]
-        return futures_of(self._listing, self.rulebook, next_quarter(time, self._listing.days_least), listed)
+        expiry = next_quarter(time, self._listing.days_least)
+        return futures_of(self._listing, self.rulebook, expiry, _open(view, Kind.FUTURE))
+
+    def _options(self, indices: dict[str, Decimal], view: State, time: int) -> tuple[Line, ...]:
+        """The same of options, around the present indices."""
+        expiry = next_quarter(time, self._listing.days_least)
+        return options_of(self._listing, self.rulebook, expiry, indices, _open(view, Kind.OPTION))
 
     def _add(self, line: Line, time: int) -> None:
         self.lines[line.id] = line
         self.tape.add(line.instrument)
-        self._makers[line.id] = Maker(
-            line, self._prices.volatility(line), REACH * float(self.rulebook.liquidation.price_band)
-        )
+        self._makers[line.id] = self._maker(line)
         self._takers[line.id] = Taker(line, self._seed)
         if line.funded:
             self._funding[line.id] = FundingClock(line.id, time)
             self.tape.on_settled(line.id, self._prices.settled(line))
         if line.instrument.expiry is not None:
             self._expiries[line.id] = ExpiryClock(line)
+
+    def _maker(self, line: Line) -> Maker | GridMaker:
+        if line.option is not None:
+            return GridMaker(line)
+        return Maker(line, self._prices.volatility(line), REACH * float(self.rulebook.liquidation.price_band))
 
     def _listed(self, lines: Sequence[Line], view: State, time: int) -> list[c.Command]:
         """Listings, funds and accounts that are not there yet."""
@@ -142,7 +151,8 @@ class Market:
         ]
         for name, mark in move.marks.items():
             last = None if name in view.marks.last else mark
-            found.append(c.SetMark(instrument=name, price=mark, last=last, time=time))
+            forward = move.forwards.get(name)
+            found.append(c.SetMark(instrument=name, price=mark, last=last, forward=forward, time=time))
             self._makers[name].forget(mark, time)
             found += self._makers[name].fresh(view, mark, time, around=mark, band=self._band)
         for name, mark in move.marks.items():
@@ -178,21 +188,23 @@ class Market:
                 self._expiries[name].sample(index, time)
 
     def _followed(self, view: State, time: int) -> list[c.Command]:
-        """A future that is settled makes room for the next one."""
+        """A dated contract that is settled makes room for the next one."""
         settled = [name for name in self._expiries if name in view.stopped and ended(self.lines[name], time)]
+        if not settled:
+            return []
         for name in settled:
             for kept in (self.lines, self._makers, self._takers, self._expiries):
                 del kept[name]
-        fresh = [line for line in self._dated(view, time) if line.id not in self.lines] if settled else []
+        move = Move({}, dict(view.marks.index), {})
+        fresh = [*self._futures(view, time), *self._options(move.indices, view, time)]
+        fresh = [line for line in fresh if line.id not in self.lines]
         for line in fresh:
-            self._prices.add(line)
+            if line.option is None:
+                self._prices.add(line)
+                move.marks[line.id] = self._beside(line, move.indices[line.pair])
             self._add(line, time)
-        marks = {
-            line.id: self._beside(line, view.marks.index[line.pair])
-            for line in fresh
-        }  # fmt: skip
-        indices = {line.pair: view.marks.index[line.pair] for line in fresh}
-        return [*self._listed(fresh, view, time), *self._quoted(Move(marks, indices), view, time)]
+        price_options(fresh, move, time)
+        return [*self._listed(fresh, view, time), *self._quoted(move, view, time)]
 
     # ------------------------------------------------------------------ moved by hand
 
@@ -207,8 +219,10 @@ class Market:
             raise InputError("instrument", "", f"{instrument[:40]!r} is not listed: {', '.join(self.lines)}")
         if not price.is_finite() or price <= 0 or price % line.tick:
             raise InputError("price", "", f"{price} is no price of {instrument}: a multiple of {line.tick} above zero")
+        if line.option is not None:
+            raise InputError("instrument", "", f"{instrument} follows its underlying: move {line.pair}-SWAP")
         self._prices.put(line, price, time)
-        mates = [each for each in self.lines.values() if each.instrument.base == line.instrument.base]
+        mates = [each for each in self._of_coin(line.instrument.base) if each.option is None]
         indices = {each.pair: each.on_tick(float(price)) for each in reversed(mates)}
         indices[line.pair] = price
         marks = {each.id: price if each is line else self._beside(each, indices[each.pair]) for each in mates}
@@ -218,8 +232,13 @@ class Market:
             self._makers[name].forget(mark, time)
             if not view.healthy(name):
                 found.append(c.SetPriceState(instrument=name, state="healthy", time=time))
-        passage = Passage(view, self._makers, Move(marks, indices), self._band, time)
+        move = Move(marks, indices, {})
+        price_options(self._of_coin(line.instrument.base), move, time)
+        passage = Passage(view, self._makers, move, self._band, time)
         return [*found, *passage.commands(lasts=True)]
+
+    def _of_coin(self, coin: str) -> list[Line]:
+        return [line for line in self.lines.values() if line.instrument.base == coin]
 
     def _beside(self, line: Line, index: Decimal) -> Decimal:
         """Where a contract stands beside its index."""
@@ -229,6 +248,13 @@ class Market:
     @property
     def _band(self) -> Decimal:
         return Decimal(self.rulebook.liquidation.price_band)
+
+
+def _open(view: State, kind: Kind) -> list[str]:
+    """Listed contracts of a kind that have not ended."""
+    return [
+        name for name, (instrument, _) in view.listings.items() if instrument.kind == kind and name not in view.stopped
+    ]
 
 
 def _currencies(line: Line) -> tuple[str, ...]:

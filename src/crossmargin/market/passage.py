@@ -10,13 +10,15 @@ from math import ceil, exp, log
 
 from crossmargin.domain import command as c
 from crossmargin.engine.state import State
+from crossmargin.market.grid import GridMaker
 from crossmargin.market.judge import Move
 from crossmargin.market.makers import Maker
 
 __all__ = ["Passage"]
 
-ROOM = 3  # changes of quotes that may wait, an instrument and step
+ROOM = 2  # changes of quotes that may wait, an instrument and step
 STAGE = 0.35  # of the band: the largest move that is made at once, so that quotes are never refused for their distance
+FORWARD_DRIFT = Decimal("0.001")
 STAGE_LEVELS = 3  # quoted at each stage but the last
 
 
@@ -31,11 +33,14 @@ class Passage:
         time: Of the commands.
     """
 
-    def __init__(self, view: State, makers: Mapping[str, Maker], move: Move, band: Decimal, time: int) -> None:
+    def __init__(
+        self, view: State, makers: Mapping[str, Maker | GridMaker], move: Move, band: Decimal, time: int
+    ) -> None:
         """Look at the distance."""
         self._view, self._makers, self._move, self._band, self._time = view, makers, move, band, time
         stage = STAGE * float(band)
-        gaps = {name: _gap(view.marks.mark.get(name), mark) for name, mark in move.marks.items()}
+        bound = {name: mark for name, mark in move.marks.items() if name not in move.forwards}  # options have no band
+        gaps = {name: _gap(view.marks.mark.get(name), mark) for name, mark in bound.items()}
         self._far = [name for name, gap in gaps.items() if gap > stage]
         self._stages = max((ceil(gaps[name] / stage) for name in self._far), default=1)
 
@@ -79,9 +84,10 @@ class Passage:
             if index != marks.index.get(pair):
                 found.append(c.SetIndex(pair=pair, price=index, time=self._time))
         for name, mark in self._move.marks.items():
-            if lasts or mark != marks.mark.get(name):
-                last = mark if lasts else None
-                found.append(c.SetMark(instrument=name, price=mark, last=last, time=self._time))
+            forward = self._move.forwards.get(name)
+            if lasts or mark != marks.mark.get(name) or _drifted(marks.forward.get(name), forward):
+                last = mark if lasts and forward is None else None
+                found.append(c.SetMark(instrument=name, price=mark, last=last, forward=forward, time=self._time))
         return found
 
     def _between_marks(self, name: str, share: float) -> Decimal:
@@ -91,6 +97,11 @@ class Passage:
 
 def _gap(before: Decimal | None, after: Decimal) -> float:
     return 0.0 if before is None else abs(log(float(after) / float(before)))
+
+
+def _drifted(before: Decimal | None, after: Decimal | None) -> bool:
+    """Whether a forward price has moved so far that an option's margin has."""
+    return after is not None and (before is None or abs(after - before) > FORWARD_DRIFT * before)
 
 
 def _between(start: Decimal, end: Decimal, share: float) -> float:

@@ -12,6 +12,7 @@ __all__ = ["TAKER", "Taker"]
 
 TAKER = "house.taker"
 SLIPS = 0.003  # how far from the mark it still buys and sells
+OPTION_SLIPS = 0.5
 SHARE = 0.03  # of the first level that it takes, in the middle
 FULL = 10.0  # first levels' worth at which it only reduces
 URGE = 0.45  # how much a full inventory changes the odds of a buy
@@ -40,7 +41,8 @@ class Taker:
         terms, line = self.line.terms, self.line
         usd = float(terms.depth) * SHARE * min(8.0, self._random.lognormvariate(0, 1))
         buys = self._random.random() < 0.5 - URGE * self._inventory(view, mark)
-        limit = float(mark) * (1 + SLIPS if buys else 1 - SLIPS)
+        slips = SLIPS if line.option is None else OPTION_SLIPS
+        limit = float(mark) * (1 + slips if buys else 1 - slips)
         return [
             c.PlaceOrder(
                 account=TAKER,
