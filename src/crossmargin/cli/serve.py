@@ -1,6 +1,7 @@
 """crossmargin serve: the paper exchange."""
 
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 import click
@@ -18,6 +19,7 @@ __all__ = ["command"]
 @click.option("--demo", is_flag=True, help="A demo account with money, and a key for it.")
 @click.option("--book", metavar="FILE", help="Account file with positions that the demo account starts with.")
 @click.option("--rate-limit", type=click.IntRange(0), default=600, show_default=True, help="Calls in two seconds.")
+@click.option("--tls", is_flag=True, help="TLS with a certificate of our own, made beside the journal.")
 @click.option("--tls-cert", metavar="FILE", help="Certificate chain, PEM.")
 @click.option("--tls-key", metavar="FILE", help="Its private key, PEM.")
 @click.option("--allow-host", multiple=True, metavar="NAME", help="A further name of this server.")
@@ -43,6 +45,12 @@ def command(**given: Any) -> int:
     from crossmargin.formats.read import read_book
     from crossmargin.market.text import open_market
 
+    certificate, key, authority = _path(given["tls_cert"]), _path(given["tls_key"]), None
+    if given["tls"] and certificate is None:
+        from crossmargin.server.tls import own_certificate
+
+        own = own_certificate(_path(given["db"]) or Path(mkdtemp(prefix="crossmargin-")) / "venue", given["host"])
+        certificate, key, authority = own.chain, own.key, own.authority
     options = run.Options(
         database=_path(given["db"]),
         host=given["host"],
@@ -50,8 +58,9 @@ def command(**given: Any) -> int:
         demo=given["demo"],
         book=None if book is None else read_book(book),
         calls=given["rate_limit"],
-        certificate=_path(given["tls_cert"]),
-        private_key=_path(given["tls_key"]),
+        certificate=certificate,
+        private_key=key,
+        authority=authority,
         hosts=given["allow_host"],
         sockets=SocketLimits(idle_s=given["idle"]),
         seconds=given["seconds"],

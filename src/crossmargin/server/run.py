@@ -49,6 +49,7 @@ class Options(Struct, frozen=True, kw_only=True):
         book: Positions that the demo account starts with.
         calls: Calls of each kind that a key may make in two seconds; 0: any number.
         certificate, private_key: TLS, where given.
+        authority: Whom clients have to trust for it, where that is an authority of our own.
         hosts: Further names under which it is known.
         sockets: Bounds of each WebSocket.
         seconds: Stop after this long.
@@ -62,6 +63,7 @@ class Options(Struct, frozen=True, kw_only=True):
     calls: int = 600
     certificate: Path | None = None
     private_key: Path | None = None
+    authority: Path | None = None
     hosts: tuple[str, ...] = ()
     sockets: SocketLimits = SocketLimits()
     seconds: float | None = None
@@ -196,9 +198,13 @@ def serve(market: Market, options: Options, announce: Callable[[Started, dict[st
 
 
 def _check_exposure(options: Options) -> None:
-    """Only loopback is open without encryption."""
+    """Only loopback is open without encryption; a certificate needs its key, and the other way round."""
+    if (options.certificate is None) is not (options.private_key is None):
+        raise InputError("--tls-cert", "", "--tls-cert and --tls-key go together")
     if options.host not in LOOPBACK and (options.certificate is None or options.private_key is None):
-        raise InputError("--host", "", f"{options.host} is open to others: that needs --tls-cert and --tls-key")
+        raise InputError(
+            "--host", "", f"{options.host} is open to others: that needs --tls, or --tls-cert and --tls-key"
+        )
 
 
 def _socket(options: Options) -> socket.socket:
@@ -250,6 +256,7 @@ def _addresses(started: Started, options: Options, host: str, port: int) -> dict
         "secret": None if key is None else key.secret,
         "passphrase": None if key is None else key.passphrase,
         "admin_token": started.exchange.admin_token,
+        **({} if options.authority is None else {"ca_file": str(options.authority)}),
     }
 
 
