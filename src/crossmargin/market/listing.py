@@ -168,6 +168,11 @@ class Line(Struct, frozen=True, kw_only=True):
         return f"house.mm.{self.id}"
 
     @property
+    def taker(self) -> str:
+        """The house's account that trades it now and then."""
+        return f"house.taker.{self.id}"
+
+    @property
     def funded(self) -> bool:
         """Whether it pays funding."""
         return self.instrument.kind == Kind.PERPETUAL

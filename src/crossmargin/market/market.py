@@ -20,7 +20,7 @@ from crossmargin.market.options import options_of
 from crossmargin.market.passage import Passage
 from crossmargin.market.prices import Prices
 from crossmargin.market.settlements import FundingClock
-from crossmargin.market.taker import TAKER, Taker
+from crossmargin.market.taker import Taker
 from crossmargin.market.tape import PublicTape
 from crossmargin.prices.health import HealthRules
 from crossmargin.rulebook.model import Rulebook
@@ -126,15 +126,14 @@ class Market:
             c.ListInstrument(instrument=line.id, time=time) for line in lines if line.id not in view.listings
         ]
         funds: dict[str, c.Command] = {}
-        accounts = dict[str, dict[str, None]]()
+        accounts: dict[str, tuple[str, ...]] = {}
         for line in lines:
             fund, settle = view.fund_of(line.instrument), line.instrument.settle
             paid = self._listing.insurance.get(settle)
             if paid is not None:
                 scope = fund.partition(":")[2]
                 funds[fund] = c.FundInsurance(scope=scope, currency=settle, amount=Decimal(paid), time=time)
-            for account in (line.maker, TAKER):
-                accounts.setdefault(account, {}).update(dict.fromkeys(_currencies(line)))
+            accounts[line.maker] = accounts[line.taker] = _currencies(line)
         found += [command for fund, command in funds.items() if fund not in view.owners]
         for account, currencies in accounts.items():
             for currency in currencies if account not in view.owners else ():

@@ -8,9 +8,8 @@ from crossmargin.domain.account import OrderSide, TimeInForce
 from crossmargin.engine.state import State
 from crossmargin.market.listing import Line
 
-__all__ = ["TAKER", "Taker"]
+__all__ = ["Taker"]
 
-TAKER = "house.taker"
 SLIPS = 0.003  # how far from the mark it still buys and sells
 OPTION_SLIPS = 0.5
 SHARE = 0.03  # of the first level that it takes, in the middle
@@ -45,7 +44,7 @@ class Taker:
         limit = float(mark) * (1 + slips if buys else 1 - slips)
         return [
             c.PlaceOrder(
-                account=TAKER,
+                account=line.taker,
                 instrument=line.id,
                 side=OrderSide.BUY if buys else OrderSide.SELL,
                 contracts=line.contracts(usd, mark),
@@ -57,6 +56,6 @@ class Taker:
         ]
 
     def _inventory(self, view: State, mark: Decimal) -> float:
-        held = self.line.held(view, TAKER)
+        held = self.line.held(view, self.line.taker)
         share = self.line.usd(held, mark) / (float(self.line.terms.depth) * FULL)
         return min(1.0, max(-1.0, share))
