@@ -43,67 +43,20 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
 
     Example: crossmargin liq examples/day-trader.toml --frontier BTC,ETH --restore 30
     """
+    from crossmargin.formats.ladder import ladder_report
+
     book = load_book(file, venue, balances)
     assessment = assess(book.account, book.marks, book.rulebook)
-    found: dict[str, Any] = {
-        "venue": book.rulebook.venue,
-        "rulebook": book.rulebook.id,
-        "legs": _legs(assessment),
-    }
-    given = {**book.marks.betas, **amounts(betas, "--beta")}
-    if given:
-        found["market"] = _market(assessment, given)
+    found = ladder_report(assessment, {**book.marks.betas, **amounts(betas, "--beta")}, book.assumptions)
     if pair:
         found["frontier"] = _frontier(assessment, pair, span, points)
     if restore:
         found["restore"] = _restore(assessment, restore)
-    found["assumptions"] = [*book.assumptions, *_held(assessment)]
     if as_json:
         screen.as_json(found)
     else:
         _print(found, assessment)
     return screen.STATUS_EXIT[assessment.status.value]
-
-
-def _held(assessment: Assessment) -> list[str]:
-    options = [leg for pool in assessment.cross.values() for leg in pool.legs if leg.option_value]
-    return ["option marks and margins stay as they are while the underlying moves"] if options else []
-
-
-def _legs(assessment: Assessment) -> list[dict[str, Any]]:
-    from crossmargin.formats.report import jsonable
-    from crossmargin.margin.liquidation_price import liquidation_prices
-    from crossmargin.margin.position_prices import bankruptcy_price, printed_liquidation_price
-
-    prices = liquidation_prices(assessment)
-    rows = []
-    for position, figures in zip(assessment.account.positions, assessment.positions, strict=True):
-        price = prices[position.id]
-        printed = printed_liquidation_price(assessment, position)
-        row = {
-            "id": position.id,
-            "mark_price": figures.mark_price,
-            "liquidation_price": price.price,
-            "down": price.down,
-            "up": price.up,
-            "distance": price.distance,
-            "bankruptcy_price": bankruptcy_price(assessment, position).value,
-            "venue_prints": printed.value,
-            "reason": price.reason or None,
-            "venue_reason": printed.reason or None,
-        }
-        rows.append({name: jsonable(value) for name, value in row.items()})
-    return rows
-
-
-def _market(assessment: Assessment, betas: dict[str, Decimal]) -> list[dict[str, Any]]:
-    from crossmargin.formats.report import jsonable
-    from crossmargin.margin.moves import market_moves
-
-    return [
-        {name: jsonable(getattr(each, name)) for name in each.__struct_fields__}
-        for each in market_moves(assessment, betas)
-    ]
 
 
 @exact

@@ -45,6 +45,7 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
     Example: crossmargin what-if examples/day-trader.toml --move BTC=-0.2 --deposit USDT=1000
     """
     from crossmargin.formats.changes_file import read_changes
+    from crossmargin.formats.what_if_report import what_if_report
     from crossmargin.margin.what_if import what_if
 
     book = load_book(file, venue, balances)
@@ -53,7 +54,7 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter an option
     if not asked and not largest:
         raise InputError("what-if", "", "nothing to change: give a file of [[changes]] or an option like --move")
     result = what_if(book.account, book.marks, book.rulebook, asked)
-    found = _document(result, book)
+    found = what_if_report(result, book.assumptions)
     after = result.after
     found["limits"] = _limits(after, largest, book)
     if as_json:
@@ -91,33 +92,6 @@ def _quick(
     return found
 
 
-def _document(result: Any, book: Book) -> dict[str, Any]:  # noqa: ANN401 - WhatIf, imported lazily
-    from crossmargin.formats.report import jsonable, report
-    from crossmargin.margin.what_if import differences
-
-    before, after = report(result.before, book.assumptions), report(result.after, book.assumptions)
-    names = dict.fromkeys([*result.before.currencies, *result.after.currencies])
-    return {
-        "before": before,
-        "after": after,
-        "difference": {
-            name: jsonable(differences(result.before.currencies.get(name), result.after.currencies.get(name)))
-            for name in names
-        },
-        "steps": [
-            {
-                "change": jsonable(_described(step.change)),
-                "done": step.refusal is None,
-                "refusal": None if step.refusal is None else str(step.refusal),
-                "code": None if step.refusal is None else step.refusal.code or None,
-                "notes": list(step.notes),
-            }
-            for step in result.steps
-        ],
-        "refusals": [str(step.refusal) for step in result.steps if step.refusal is not None],
-    }
-
-
 def _kind_of(change: Change) -> str:
     return str(change.__struct_config__.tag).replace("_", " ")
 
@@ -144,12 +118,6 @@ def _in_words(change: Change) -> str:
 
 _FRACTIONS = {"moves", "rates"}
 _BARE = {"instrument", "side", "currency", "direction"}
-
-
-def _described(change: Change) -> dict[str, Any]:
-    fields = {name: getattr(change, name) for name in change.__struct_fields__}
-    kind = {"kind": change.__struct_config__.tag}
-    return {**kind, **{name: value for name, value in fields.items() if value not in (None, {}, False)}}
 
 
 def _limits(assessment: Any, largest: tuple[str, ...], book: Book) -> dict[str, Any]:  # noqa: ANN401 - lazily imported
