@@ -1,6 +1,6 @@
-"""The JSON Schema of the account file, made from the Structs that read it; a test keeps the stored copy so.
+"""The JSON Schemas of the account file and the what-if file, made from the Structs that read them.
 
-``python -m crossmargin.formats.schema`` writes the stored copy again.
+``python -m crossmargin.formats.schema`` writes the stored copies again; a test keeps them so.
 """
 
 import inspect
@@ -30,13 +30,15 @@ from crossmargin.formats.account_shape import (
     TierEntry,
     TrailingEntry,
 )
+from crossmargin.formats.changes_file import ChangesFile
 from crossmargin.rulebook.collateral import Collateral, Slice
 from crossmargin.rulebook.load import SliceRow, TierRow
 from crossmargin.rulebook.tiers import Tier
 
-__all__ = ["account_schema", "written"]
+__all__ = ["account_schema", "changes_schema", "written"]
 
 FILE = "schema/account-file.schema.json"
+CHANGES = "schema/changes.schema.json"
 
 _END = r"$(?!\n)"  # Python's $ would let a line end pass
 _DIGITS = r"(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]{1,2})?" + _END
@@ -112,6 +114,7 @@ _OWN_NAMES: dict[type[Struct], dict[str, str]] = {
     },
     SliceRow: {"up_to": "Upper bound of the slice, units of the currency; left out on an open-ended last slice."},
     CurrencyEntry: {"quantum": "Smallest amount that can move."},
+    ChangesFile: {"changes": "In order: a later one sees what the earlier ones left."},
     CollateralEntry: {
         "enabled": "Whether a positive amount counts at all.",
         "tiers": "Slices of the amount and how much of each counts, ascending; they replace the rulebook's.",
@@ -120,21 +123,56 @@ _OWN_NAMES: dict[type[Struct], dict[str, str]] = {
 }
 
 
+_OF_CHANGES = {
+    "instrument": "The venue's id, or the unified name, for example BTC/USDT:USDT.",
+    "side": "Side of the order, or of the position that is meant.",
+    "contracts": "Size in contracts; all of a position where absent.",
+    "price": "Price of the order or execution; where absent, the mark.",
+    "type": "Kind of order.",
+    "margin_mode": "Pool of the position.",
+    "leverage": "Leverage of what is opened, or the new one; the instrument's own where absent.",
+    "position_side": "Hedge mode: the side that is opened or closed.",
+    "reduce_only": "It never opens.",
+    "margin_currency": "Spot-margin: the currency that backs it.",
+    "fee": "Amount charged, settlement currency; taker rate x value where absent.",
+    "currency": "Currency of the amount.",
+    "amount": "How much money moves.",
+    "direction": "Into the trading account, or out of it.",
+    "position_mode": "New mode.",
+    "marks": "New mark by instrument.",
+    "moves": "Move by coin, a fraction above -1: -0.2 is a fall of 20 %.",
+    "rates": "Rate by instrument; the account file's funding_rate where absent.",
+    "hourly_rate": "Rate of one hour.",
+    "hours": "How many hours.",
+    "trigger_price": "Mark at which it fires.",
+    "slippage": "Part of the trigger price that is lost: 0.002 is 0.2 %.",
+}
+
+
 def account_schema() -> dict[str, Any]:
     """The JSON Schema (draft 2020-12) of the account file, as it reads in JSON."""
+    return _whole(AccountFile, "crossmargin account file")
+
+
+def changes_schema() -> dict[str, Any]:
+    """The JSON Schema (draft 2020-12) of the what-if file, as it reads in JSON."""
+    return _whole(ChangesFile, "crossmargin what-if file")
+
+
+def written(file: str = FILE) -> str:
+    """A stored copy's text."""
+    return resources.files("crossmargin.formats").joinpath(file).read_text("utf-8")
+
+
+def _text(schema: dict[str, Any]) -> str:
+    return json.dumps(schema, indent=2) + "\n"
+
+
+def _whole(shape: type[Struct], title: str) -> dict[str, Any]:
     definitions: dict[str, Any] = {}
-    _of(AccountFile, definitions)
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "crossmargin account file",
-        **definitions.pop(AccountFile.__name__),
-        "$defs": definitions,
-    }
-
-
-def written() -> str:
-    """The stored copy's text."""
-    return resources.files("crossmargin.formats").joinpath(FILE).read_text("utf-8")
+    _of(shape, definitions)
+    schema = "https://json-schema.org/draft/2020-12/schema"
+    return {"$schema": schema, "title": title, **definitions.pop(shape.__name__), "$defs": definitions}
 
 
 def _of(shape: Any, definitions: dict[str, Any]) -> dict[str, Any]:  # noqa: ANN401 - any type
@@ -175,6 +213,11 @@ def _struct(shape: type[Struct], definitions: dict[str, Any]) -> dict[str, Any]:
     summary = (inspect.getdoc(shape) or "").partition("\n")[0].replace("`", "")
     found: dict[str, Any] = {"description": summary, "type": "object", "properties": properties}
     required = [each.encode_name for each in fields if each.required]
+    config = shape.__struct_config__
+    if config.tag_field is not None:
+        told = {"description": "What kind of change it is.", "const": config.tag}
+        found["properties"] = {config.tag_field: told, **properties}
+        required.insert(0, config.tag_field)
     if required:
         found["required"] = required
     return found | {"additionalProperties": False}
@@ -190,7 +233,7 @@ def _default(field: msgspec.structs.FieldInfo) -> dict[str, Any]:
 
 
 def _descriptions(shape: type[Struct]) -> dict[str, str]:
-    texts: dict[str, str] = {}
+    texts: dict[str, str] = dict(_OF_CHANGES) if shape.__struct_config__.tag_field else {}
     for explained in _SAME_NAMES.get(shape, ()):
         texts |= _attributes(inspect.getdoc(explained) or "")
     return texts | _OWN_NAMES.get(shape, {})
@@ -204,5 +247,5 @@ def _attributes(doc: str) -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    text = json.dumps(account_schema(), indent=2) + "\n"
-    Path(__file__).with_name("schema").joinpath("account-file.schema.json").write_text(text, "utf-8")
+    for file, schema in ((FILE, account_schema()), (CHANGES, changes_schema())):
+        Path(__file__).with_name("schema").joinpath(Path(file).name).write_text(_text(schema), "utf-8")

@@ -5,13 +5,14 @@ import contextlib
 from collections.abc import AsyncIterator, Callable
 
 from starlette.applications import Starlette
-from starlette.routing import BaseRoute, WebSocketRoute
+from starlette.routing import BaseRoute, Mount, WebSocketRoute
 
 from crossmargin.server import admin
 from crossmargin.server.exchange import Exchange
 from crossmargin.server.guard import LOOPBACK, App, Guard, Message, Receive, Send
 from crossmargin.server.okx.app import PREFIX, OkxApp
 from crossmargin.server.okx.limits import Budgets
+from crossmargin.server.risk.app import RiskApp
 from crossmargin.server.ws.hub import Hub
 from crossmargin.server.ws.limits import SocketLimits
 
@@ -39,7 +40,11 @@ def application(
     """
     budgets = Budgets(calls)
     okx, hub = OkxApp(exchange, budgets), Hub(exchange, budgets, sockets)
-    routes: list[BaseRoute] = [WebSocketRoute("/ws/v5/{path}", hub), *admin.routes(exchange)]
+    routes: list[BaseRoute] = [
+        WebSocketRoute("/ws/v5/{path}", hub),
+        Mount("/api/risk", app=RiskApp(exchange, budgets)),
+        *admin.routes(exchange),
+    ]
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:

@@ -1,16 +1,15 @@
 """The ASGI application behind ``/api/v5``: from a request to its envelope."""
 
 import inspect
-import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 from urllib.parse import parse_qsl
 
 import msgspec
 
-from crossmargin.domain.documents import parse_json
 from crossmargin.errors import CrossMarginError, InputError, JournalError
 from crossmargin.server.exchange import Exchange
+from crossmargin.server.json_body import read_json
 from crossmargin.server.keys import Key
 from crossmargin.server.okx.acks import Acks
 from crossmargin.server.okx.answers import OkxError, failed, ok
@@ -26,11 +25,9 @@ Send = Callable[[Message], Awaitable[None]]
 
 _BODY_MAX = 64 * 1024
 _QUERY_MAX = 8 * 1024
-_DEPTH_MAX = 8
 _OK, _FORBIDDEN, _NOT_FOUND, _TOO_LARGE, _BROKEN = 200, 401, 404, 413, 503
 _ENCODE = msgspec.json.Encoder().encode
 PREFIX = "/api/v5/"
-_BRACKETS = re.compile(r"[\[\]{}]")
 
 
 class OkxApp:
@@ -140,20 +137,8 @@ async def _body(receive: Receive) -> bytes:
 
 
 def decoded(body: bytes | str) -> Any:  # noqa: ANN401 - JSON is any shape until it is read
-    """JSON with its numbers as they were written; duplicate keys and depth beyond all use are refused."""
+    """JSON of a call; what cannot be read has the venue's code."""
     try:
-        text = body.decode("utf-8") if isinstance(body, bytes) else body
-        if _depth(text) > _DEPTH_MAX:
-            raise OkxError("50002", "JSON syntax error: nested too deeply")
-        return parse_json(text, "request")
-    except (UnicodeDecodeError, InputError, ValueError):
+        return read_json(body)
+    except (InputError, ValueError):
         raise OkxError("50002", "JSON syntax error") from None
-
-
-def _depth(text: str) -> int:
-    """How deep brackets are nested, those inside of texts included: an upper bound is enough."""
-    deepest = level = 0
-    for each in _BRACKETS.finditer(text):
-        level += 1 if each[0] in "{[" else -1
-        deepest = max(deepest, level)
-    return deepest
