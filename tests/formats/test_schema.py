@@ -11,7 +11,8 @@ import pytest
 
 from crossmargin.errors import InputError
 from crossmargin.formats.account_file import build_book, parse_document
-from crossmargin.formats.schema import account_schema, written
+from crossmargin.formats.changes_file import build_changes
+from crossmargin.formats.schema import CHANGES, account_schema, changes_schema, written
 from crossmargin.rulebook import load, venues
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.toml"))
@@ -33,9 +34,18 @@ def test_the_stored_schema_is_the_generated_one() -> None:
     assert written() == json.dumps(STORED, indent=2) + "\n"
 
 
-def test_every_key_is_explained() -> None:
+def test_the_stored_schema_of_changes_is_the_generated_one() -> None:
+    """If this fails: python -m crossmargin.formats.schema."""
+    stored = json.loads(written(CHANGES))
+    jsonschema.Draft202012Validator.check_schema(stored)
+
+    assert changes_schema() == stored
+
+
+@pytest.mark.parametrize("stored", [STORED, json.loads(written(CHANGES))], ids=["account", "changes"])
+def test_every_key_is_explained(stored: dict[str, Any]) -> None:
     """A key without a sentence is no contract."""
-    tables = [STORED, *(each for each in STORED["$defs"].values() if "properties" in each)]
+    tables = [stored, *(each for each in stored["$defs"].values() if "properties" in each)]
     for table in tables:
         assert table["additionalProperties"] is False
         for key, each in table["properties"].items():
@@ -102,3 +112,34 @@ def test_schema_and_door_accept_the_same(text: str) -> None:
     VALIDATOR.validate(document)
     build_book(document, "book")
     VALIDATOR.validate(document | {"as_of": None, "positions": [ENTRY | {"leverage": None}]})
+
+
+CHANGE = {"kind": "close", "instrument": "BTC-USDT-SWAP", "side": "long"}
+
+
+@pytest.mark.parametrize(
+    ("change", "right"),
+    [
+        (CHANGE, True),
+        (CHANGE | {"price": None}, True),
+        (CHANGE | {"side": "buy"}, False),
+        (CHANGE | {"contracts": "0"}, False),
+        (CHANGE | {"kind": "gift"}, False),
+        (CHANGE | {"colour": "red"}, False),
+        ({"kind": "close", "side": "long"}, False),
+        ({"instrument": "BTC-USDT-SWAP", "side": "long"}, False),
+        ({"kind": "position_mode", "position_mode": "hedge"}, True),
+        (
+            {"kind": "stop", "instrument": "BTC-USDT-SWAP", "side": "long", "trigger_price": "1", "slippage": "-1"},
+            False,
+        ),
+    ],
+)
+def test_schema_and_door_agree_on_changes(change: dict[str, Any], right: bool) -> None:
+    """A change that the schema calls right is read, and one that it calls wrong is refused."""
+    assert jsonschema.Draft202012Validator(changes_schema()).is_valid({"changes": [change]}) is right
+    if right:
+        build_changes({"changes": [change]}, "changes", load("okx"))
+    else:
+        with pytest.raises(InputError):
+            build_changes({"changes": [change]}, "changes", load("okx"))

@@ -82,11 +82,7 @@ class OkxApp:
     def _who(self, route: Route, scope: Message, body: bytes) -> Key | None:
         if not route.scope:
             return None
-        headers = {name: value.decode("latin-1") for name, value in scope["headers"] if name.startswith(b"ok-access")}
-        target = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1")
-        query = scope["query_string"].decode("latin-1")
-        target = f"{target}?{query}" if query else target
-        key = self.exchange.gate.request(headers, scope["method"], target, body, self.exchange.now())
+        key = self.exchange.gate.caller(scope, body, self.exchange.now())
         if route.scope not in key.scopes:
             raise OkxError("50120", f"This API key doesn't have permission to use this function: {route.scope}")
         return key

@@ -11,6 +11,7 @@ import hashlib
 import hmac
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 from crossmargin.server.keys import Key, KeyStore
 from crossmargin.server.okx.answers import OkxError
@@ -35,6 +36,13 @@ class Gate:
         self.keys = keys
         self.opened = opened
         self._seen: dict[str, int] = {}
+
+    def caller(self, scope: Mapping[str, Any], body: bytes, now: int) -> Key:
+        """The key that signed the request of an ASGI scope; arguments and errors as of `request`."""
+        headers = {name: value.decode("latin-1") for name, value in scope["headers"] if name.startswith(b"ok-access")}
+        target = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1")
+        query = scope["query_string"].decode("latin-1")
+        return self.request(headers, scope["method"], f"{target}?{query}" if query else target, body, now)
 
     def request(self, headers: Mapping[bytes, str], method: str, target: str, body: bytes, now: int) -> Key:
         """The key that signed an HTTP request.

@@ -73,17 +73,19 @@ class RiskApp:
         if path == "explain" and "figure" not in query:
             raise RiskError(HTTPStatus.BAD_REQUEST, "request: figure: which one? For example USDT.margin_ratio")
         if path == "what-if":
-            return self._what_if(request, body)
-        book = self._own(request, body) if request.method == "GET" else self._posted(request, _parsed(body))
+            return await self._what_if(request, body)
+        book = await self._own(request, body) if request.method == "GET" else self._posted(request, _parsed(body))
         return QUESTIONS[path](book, query)
 
-    def _what_if(self, request: Request, body: bytes) -> dict[str, Any]:
+    async def _what_if(self, request: Request, body: bytes) -> dict[str, Any]:
         """The changes of a body, to the account in it or else to the caller's own."""
         given = _parsed(body)
         if not isinstance(given, dict) or not {"changes"} <= given.keys() <= {"changes", "account"}:
             problem = "an object with changes, and perhaps account, is expected"
             raise RiskError(HTTPStatus.UNPROCESSABLE_ENTITY, f"request: {problem}")
-        book = self._posted(request, given["account"], reports=2) if "account" in given else self._own(request, body)
+        book = (
+            self._posted(request, given["account"], reports=2) if "account" in given else await self._own(request, body)
+        )
         return what_if_of(book, given["changes"])
 
     def _posted(self, request: Request, raw: object, reports: int = 1) -> Book:
@@ -93,16 +95,14 @@ class RiskApp:
         check_book(book, reports)
         return book
 
-    def _own(self, request: Request, body: bytes) -> Book:
+    async def _own(self, request: Request, body: bytes) -> Book:
         """The account of whoever signed the request, as the venue sees it now."""
         venue = self.exchange.venue
-        target = (request.scope.get("raw_path") or request.scope["path"].encode()).decode("latin-1")
-        query = request.scope["query_string"].decode("latin-1")
-        target = f"{target}?{query}" if query else target
-        key = self.exchange.gate.request(request.headers, request.method, target, body, venue.now())
+        key = self.exchange.gate.caller(request.scope, body, venue.now())
         if "read" not in key.scopes:
             raise RiskError(HTTPStatus.UNAUTHORIZED, "this key may not read")
         self._spend(key.key)
+        await venue.settled()
         state = venue.state
         account = state.account(key.account) if key.account in state.owners else Account(balances={})
         return Book(account=account, marks=state.marks, rulebook=state.rulebook)
