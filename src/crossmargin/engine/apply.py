@@ -98,11 +98,11 @@ def _liquidation_fill(state: State, event: e.LiquidationFill) -> None:
 
 
 def _fill_ticket(state: State, ticket: Ticket, contracts: Decimal) -> None:
-    order = msgspec.structs.replace(ticket.order, filled=ticket.order.filled + contracts)
-    if order.remaining:
-        state.put_ticket(msgspec.structs.replace(ticket, order=order))
-    else:
+    if contracts == ticket.order.remaining:
         state.drop_ticket(ticket.id)
+        return
+    order = msgspec.structs.replace(ticket.order, filled=ticket.order.filled + contracts)
+    state.put_ticket(msgspec.structs.replace(ticket, order=order))
 
 
 def _leverage_set(state: State, event: e.LeverageSet) -> None:

@@ -116,7 +116,7 @@ class Bounds:
         if not self.covered or ticket.state == "waiting":
             return
         order = ticket.order
-        held = None if order.price is None or order.margin_mode is not _CROSS else self._held(order)
+        held = None if order.price is None or order.margin_mode != _CROSS else self._held(order)
         load.orders[ticket.id] = held
         if held is None:
             load.outside += 1
@@ -200,23 +200,27 @@ class Bounds:
             return found
 
     def _exposed(self, owner: Owner) -> Exposure | None:
-        found: Standings = {}
+        pools: dict[str, tuple[Decimal, Decimal, Decimal]] = {}
         parts: dict[str, tuple[Decimal, Decimal]] = {}
         for key, held in owner.positions.items():
             scale = self.scale(key.instrument)
-            if scale is None or key.margin_mode is not _CROSS:
+            if scale is None or key.margin_mode != _CROSS:
                 return None
-            value = scale.value(held.contracts, self._marks[key.instrument])
-            entry = scale.value(held.contracts, held.entry_price)
-            gain = value - entry if (key.side is _LONG) is not scale.inverse else entry - value
+            contracts = held.contracts
+            value = scale.value(contracts, self._marks[key.instrument])
+            entry = scale.value(contracts, held.entry_price)
+            gain = value - entry if (key.side == _LONG) is not scale.inverse else entry - value
             if scale.at_entry:
                 value = max(value, entry)
-            pool = found.setdefault(scale.settle, Standing(ZERO))
-            pool.supports += gain
-            pool.spare += UP.divide(value, held.leverage)
-            parts[key.instrument] = _joined(parts.get(key.instrument), held.contracts, value)
-        self._require(found, parts)
-        return Exposure({name: (each.supports, each.spare, each.requires) for name, each in found.items()}, parts)
+            gains, margins, needs = pools.get(scale.settle, _NONE)
+            margin = UP.divide(value, held.leverage)
+            pools[scale.settle] = (gains + gain, margins + margin, needs + value * scale.rates[0][1])
+            parts[key.instrument] = _joined(parts.get(key.instrument), contracts, value)
+        if any(len(scale.rates) > 1 for name in parts if (scale := self._scales[name]) is not None):
+            found = {currency: Standing(ZERO) for currency in pools}
+            self._require(found, parts)
+            pools = {currency: (pools[currency][0], pools[currency][1], found[currency].requires) for currency in pools}
+        return Exposure(pools, parts)
 
     def forget(self, account: str) -> None:
         """A position of an account has changed."""
@@ -313,7 +317,7 @@ class Bounds:
     def clears(self, owner: Owner, order: Order, fills: Fills) -> bool:
         """Whether a new cross order surely finds its margin, as it is and as these fills would leave it."""
         scale = self.scale(order.instrument) if self.covered else None
-        plain = order.margin_mode is _CROSS and order.resting and not order.filled
+        plain = order.margin_mode == _CROSS and order.resting and not order.filled
         if scale is None or not plain or owner.load.outside or order.id in owner.load.orders:
             return False
         try:
@@ -381,14 +385,14 @@ def _opens(owner: Owner, order: Order) -> tuple[bool | None, Decimal]:
     side, held, leverage = order.side.opens, ZERO, order.leverage
     for key, each in owner.positions.items():
         if key.instrument == order.instrument:
-            if key.side is side:
+            if key.side == side:
                 leverage = min(leverage, each.leverage)
             else:
                 held = each.contracts
     if order.reduce_only:
         return (False if held else None), leverage
     if order.position_side is not None:
-        return order.position_side is side, leverage
+        return order.position_side == side, leverage
     return order.contracts > held, leverage
 
 

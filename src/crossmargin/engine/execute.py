@@ -196,6 +196,8 @@ def fillable(state: State, ticket: Ticket) -> Iterator[tuple[Decimal, Decimal]]:
 def _maker_size(state: State, maker: Ticket, room: dict[tuple[str, MarginMode], Decimal]) -> Decimal:
     """What a maker can fill, keeping count of the position that its earlier orders would have left."""
     order = maker.order
+    if not state.owners[maker.account].reducing:
+        return order.remaining
     side = _LONG if order.side == _SELL else _SHORT
     key = (maker.account, order.margin_mode)
     if key not in room:
