@@ -5,11 +5,12 @@ from decimal import Decimal
 
 import msgspec
 import pytest
+from tests.engine.stories import scenario
 
 from crossmargin.domain.command import Command, SetMark
 from crossmargin.domain.event import Warned
 from crossmargin.engine.engine import Engine, Outcome
-from crossmargin.engine.scenario import play
+from crossmargin.engine.scenario import Story, play
 from crossmargin.engine.simulate.dice import Dice
 from crossmargin.engine.simulate.moves import first, move
 from crossmargin.engine.simulate.world import NAMES, draw
@@ -52,6 +53,27 @@ def test_same_events_as_the_plain_engine(seed: int) -> None:
 def test_same_events_as_the_plain_engine_in_longer_runs(seed: int) -> None:
     """2,000 commands of one seed, as above."""
     compare(seed, 2000)
+
+
+@scenario
+def test_an_isolated_position_is_no_cover_for_a_cross_order(story: Story) -> None:
+    """
+    deposit  ann 160 USDT
+    deposit  ben 100000 USDT
+    leverage ann ETH-USDT-SWAP 50
+    leverage ann ETH-USDT-SWAP 50 isolated
+    ask      ben 5 ETH-USDT-SWAP @ 1000
+    bid      ann 5 ETH-USDT-SWAP @ 1000 isolated    # 5,000 / 50 = 100 put aside, 60 left
+    bid      ben 10 ETH-USDT-SWAP @ 1000
+    ask      ann 5 ETH-USDT-SWAP @ 1000             # closes nothing: a cross short that needs 100
+    expect   refused insufficient_margin
+    ask      ann 2 ETH-USDT-SWAP @ 1000             # needs 40
+    expect   events order_accepted filled
+    deposit  ann 5000 USDT
+    ask      ann 5 ETH-USDT-SWAP @ 1000
+    expect   ann position ETH-USDT-SWAP -7 @ 1000
+    """
+    assert len(story.engine.state.owners["ann"].positions) == 2
 
 
 def test_a_mark_asks_only_those_near_an_edge() -> None:

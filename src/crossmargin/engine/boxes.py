@@ -14,9 +14,9 @@ from decimal import ROUND_FLOOR, Context, Decimal
 from heapq import heapify, heappop, heappush
 
 from crossmargin.domain.arithmetic import ONE
-from crossmargin.engine.bounds import Standing
 from crossmargin.engine.owner import Owner
 from crossmargin.engine.scale import REACH, UP
+from crossmargin.engine.standing import Standing
 from crossmargin.engine.state import State
 
 __all__ = ["Boxes"]

@@ -234,7 +234,7 @@ def _haircut(state: State, victim: Held, instrument: Instrument, size: Decimal, 
 def ruins(state: State, victim: Held, instrument: Instrument, size: Decimal, value: Decimal) -> bool:
     """Whether a victim that is safe would be at the trigger afterwards."""
     loss = _haircut(state, victim, instrument, size, value)
-    if loss <= 0 or state.bounds.survives(state.owners[victim.key.account], instrument.id, loss + value * NOISE):
+    if loss <= 0 or state.bounds.survives(state.owners[victim.key.account], victim.key, loss + value * NOISE):
         return False
     execution = Execution(
         instrument=instrument,

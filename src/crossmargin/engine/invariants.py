@@ -171,7 +171,9 @@ def _bounded(state: State) -> None:
         standings = state.bounds.standings(owner)
         if standings:
             fresh = assess(state.account(owner.id), state.marks, state.rulebook)
-            for currency, pool in standings.items():
-                risk, spare = fresh.cross[currency].risk, fresh.sheets[currency].figure("uncommitted")
-                if pool.supports > risk.available or pool.requires < risk.required or pool.spare > spare:
-                    raise BreachError("R4", f"{owner.id} {currency}: a bound is on the wrong side")
+            for name, pool in standings.items():
+                risk = (fresh.isolated[name] if name in fresh.isolated else fresh.cross[name]).risk
+                spare = fresh.sheets[name].figure("uncommitted") if name in fresh.sheets else pool.spare
+                bold = state.bounds.admits and pool.spare > spare
+                if bold or pool.supports > risk.available or pool.requires < risk.required:
+                    raise BreachError("R4", f"{owner.id} {name}: a bound is on the wrong side")

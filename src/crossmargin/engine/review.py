@@ -94,10 +94,7 @@ def _accounts(state: State, nominate: Nominate) -> list[Owner]:
 
 def _owes(state: State, owner: Owner) -> bool:
     """Whether an account has less than nothing in some currency."""
-    for currency in owner.currencies:
-        if state.cells[currency].get(owner.cash, ZERO) < 0:
-            return True
-    return False
+    return any(state.cells[currency].get(owner.cash, ZERO) < 0 for currency in owner.currencies)
 
 
 def _debts(state: State, owner: Owner) -> Iterator[e.Event]:

@@ -17,7 +17,7 @@ from crossmargin.margin.legs import closing_fee_rate
 from crossmargin.rulebook.model import Rulebook
 from crossmargin.rulebook.tiers import TierTable
 
-__all__ = ["NOISE", "REACH", "UP", "Scale", "covers", "scale_of"]
+__all__ = ["NOISE", "REACH", "UP", "Scale", "covers", "covers_orders", "scale_of"]
 
 UP = Context(prec=28, rounding=ROUND_CEILING, traps=[InvalidOperation, DivisionByZero, Overflow])
 _WIDE_UP = Context(prec=120, rounding=ROUND_CEILING, traps=[InvalidOperation, DivisionByZero, Overflow])
@@ -91,28 +91,35 @@ class Scale(Struct, frozen=True, kw_only=True):
 
 
 def covers(rulebook: Rulebook) -> bool:
-    """Whether the rules are such that bounds hold: currency pools, margin by leverage, orders at their own price."""
+    """Whether the rules are such that bounds of positions hold: currency pools, requirements that are not rounded."""
     rules = rulebook.rules
     return (
         rules.pool_scope == "currency"
         and AccountMode.SINGLE_CURRENCY in rules.account_modes
-        and rules.initial_margin == "leverage"
         and rules.requirement_step is None
+        and rules.closing_fee in ("none", "taker_at_mark")
+    )
+
+
+def covers_orders(rulebook: Rulebook) -> bool:
+    """Whether bounds of live orders hold too: margin by leverage, each at its own price, in need of what it holds."""
+    rules = rulebook.rules
+    return (
+        rules.initial_margin == "leverage"
         and rules.order_price == "order"
         and rules.order_fee in ("none", "taker")
-        and rules.closing_fee in ("none", "taker_at_mark")
         and rules.admission in ("hold", "hold_and_immediate_loss")
         and MarginMode.CROSS in rules.margin_modes
         and not rules.open_loss
     )
 
 
-def scale_of(rulebook: Rulebook, instrument: Instrument) -> Scale | None:
+def scale_of(rulebook: Rulebook, instrument: Instrument, mode: MarginMode) -> Scale | None:
     """The scale of a future or perpetual with known fees and tiers that are a rate and no more; None for others."""
     if instrument.kind not in (Kind.PERPETUAL, Kind.FUTURE) or instrument.taker_fee is None:
         return None
     try:
-        table = rulebook.tier_table(instrument, MarginMode.CROSS)
+        table = rulebook.tier_table(instrument, mode)
     except MissingDataError:
         return None
     if table.scheme == "of_initial" or any(tier.slope or tier.deduction < 0 for tier in table.tiers):

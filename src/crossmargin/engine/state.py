@@ -218,6 +218,8 @@ class State:
         if len(parts) > 1 and parts[1] in self.owners:
             if parts[0] == "cash":
                 self.owners[parts[1]].currencies[currency] = None
+            elif parts[0] == "margin":
+                self.bounds.forget(parts[1])
             self.touch(parts[1])
 
     def put_position(self, held: Held) -> None:
