@@ -172,6 +172,26 @@ def test_move_sets_index_mark_and_last_at_once() -> None:
     venue.engine.check()
 
 
+def test_a_far_move_passes_what_lies_between() -> None:
+    """To half the price: a stop at 60,000 on the way is filled above 55,000, and the books stand at the end."""
+    venue = Venue("generated:8")
+    buy = c.PlaceOrder(account="ann", instrument=BTC, side=OrderSide.BUY, contracts=D(50), type=OrderType.MARKET)
+    stop = c.PlaceOrder(
+        account="ann", instrument=BTC, side=OrderSide.SELL, contracts=D(50), type=OrderType.STOP_LOSS,
+        trigger_price=D(60_000), reduce_only=True,
+    )  # fmt: skip
+    venue.submit([c.Deposit(account="ann", currency="USDT", amount=D(200_000)), buy, stop])
+    before = len(venue.sent)
+    venue.move(BTC, D(45_000))
+    assert len(venue.sent) - before < 1_500
+    sold = [each for each in venue.events if isinstance(each, e.Filled) and each.taker_account == "ann"][-1]
+    assert D(55_000) < sold.price < D(60_500)
+    assert well_quoted(venue) == []
+    assert not venue.refused
+    assert venue.engine.state.marks.last[BTC] == D(45_000)
+    venue.engine.check()
+
+
 def test_a_stop_that_a_move_fires_is_filled_in_the_book() -> None:
     """A long of 1 BTC with a stop at 85,000: a move to 80,000 closes it above 80,000 less 1 %, in one go."""
     venue = Venue("generated:9")
@@ -215,6 +235,8 @@ def test_a_move_that_ruins_a_position_liquidates_it_into_the_book() -> None:
         (BTC, "-5", "-5 is no price"),
         (BTC, "80000.05", "80000.05 is no price of BTC-USDT-SWAP: a multiple of 0.1"),
         (BTC, "NaN", "NaN is no price"),
+        (BTC, "5000", "5000 is more than 10 times away from"),
+        (BTC, "2000000", "2000000 is more than 10 times away from"),
     ],
 )
 def test_a_move_to_nowhere_is_one_clear_line(instrument: str, price: str, said: str) -> None:

@@ -7,6 +7,7 @@ import pytest
 from tests.market.venues import START, Venue
 
 from crossmargin import market
+from crossmargin.cli.main import main
 from crossmargin.domain import event as e
 from crossmargin.domain.account import OrderSide
 from crossmargin.errors import InputError, MissingDataError
@@ -139,6 +140,14 @@ def test_files_that_price_nothing_are_one_clear_line(tmp_path: Path) -> None:
     written(tmp_path, "BTCUSDC_1m.csv", [(0, *("90000",) * 4)])
     with pytest.raises(InputError, match=r"both .*BTCUSDC_1m.csv and .*BTCUSDT_1m.csv price it"):
         market.open(f"replay:{tmp_path}")
+
+
+def test_the_command_passes_the_speed_on(capsys: pytest.CaptureFixture[str]) -> None:
+    """`crossmargin serve --speed` with a market that has none: one line, status 1, before anything is opened."""
+    with pytest.raises(SystemExit) as end:
+        main(["serve", "--market", "generated:7", "--speed", "60"])
+    assert end.value.code == 1
+    assert "only recorded prices are played at a speed" in capsys.readouterr().err
 
 
 @pytest.mark.slow

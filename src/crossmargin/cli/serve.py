@@ -16,6 +16,7 @@ __all__ = ["command"]
 @click.option("--host", default="127.0.0.1", show_default=True, help="Others than loopback need TLS.")
 @click.option("--db", metavar="FILE", help="Journal; history and keys lie beside it. Without: in memory.")
 @click.option("--market", default="generated", show_default=True, metavar="TEXT", help="Where prices come from.")
+@click.option("--speed", type=float, default=1, help="How many times faster recorded prices are played.")
 @click.option("--demo", is_flag=True, help="A demo account with money, and a key for it.")
 @click.option("--book", metavar="FILE", help="Account file with positions that the demo account starts with.")
 @click.option("--rate-limit", type=click.IntRange(0), default=600, show_default=True, help="Calls in two seconds.")
@@ -65,7 +66,7 @@ def command(**given: Any) -> int:
         sockets=SocketLimits(idle_s=given["idle"]),
         seconds=given["seconds"],
     )
-    return run.serve(open_market(given["market"]), options, run.print_line)
+    return run.serve(open_market(given["market"], given["speed"]), options, run.print_line)
 
 
 def _path(name: str | None) -> Path | None:

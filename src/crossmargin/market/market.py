@@ -28,6 +28,7 @@ from crossmargin.rulebook.model import Rulebook
 __all__ = ["Market"]
 
 USD_PER_USDT = Decimal(1)
+MOVE_MAX = 10  # how many times higher or lower a price may be moved at once
 REACH = 0.6  # of the venue's price band: how far from the mark the makers quote
 
 
@@ -218,6 +219,9 @@ class Market:
             raise InputError("instrument", "", f"{instrument[:40]!r} is not listed: {', '.join(self.lines)}")
         if not price.is_finite() or price <= 0 or price % line.tick:
             raise InputError("price", "", f"{price} is no price of {instrument}: a multiple of {line.tick} above zero")
+        mark = view.marks.mark[instrument]
+        if not mark < MOVE_MAX * price < MOVE_MAX * MOVE_MAX * mark:
+            raise InputError("price", "", f"{price} is more than {MOVE_MAX} times away from {mark}: move in steps")
         if line.option is not None:
             raise InputError("instrument", "", f"{instrument} follows its underlying: move {line.pair}-SWAP")
         self._prices.put(line, price, time)

@@ -17,7 +17,9 @@ from crossmargin.market.makers import Maker
 __all__ = ["Passage"]
 
 ROOM = 2  # changes of quotes that may wait, an instrument and step
-STAGE = 0.35  # of the band: the largest move that is made at once, so that quotes are never refused for their distance
+NEAR = 0.35  # of the band: the largest move that is made at once, so that quotes are never refused for their distance
+STAGE = 0.85  # of it: the longest stage of a far one
+STAGES = 12  # of a far move, where they are not longer or shorter than that
 FORWARD_DRIFT = Decimal("0.001")
 STAGE_LEVELS = 3  # quoted at each stage but the last
 
@@ -38,21 +40,22 @@ class Passage:
     ) -> None:
         """Look at the distance."""
         self._view, self._makers, self._move, self._band, self._time = view, makers, move, band, time
-        stage = STAGE * float(band)
+        near = NEAR * float(band)
         bound = {name: mark for name, mark in move.marks.items() if name not in move.forwards}  # options have no band
         gaps = {name: _gap(view.marks.mark.get(name), mark) for name, mark in bound.items()}
-        self._far = [name for name, gap in gaps.items() if gap > stage]
-        self._stages = max((ceil(gaps[name] / stage) for name in self._far), default=1)
+        self._far = [name for name, gap in gaps.items() if gap > near]
+        longest = max((gaps[name] for name in self._far), default=0.0)
+        self._stages = max(1, ceil(longest / min(STAGE * float(band), max(near, longest / STAGES))))
 
     def commands(self, *, lasts: bool = False) -> list[c.Command]:
         """All stages, then the arrival.
 
         Args:
-            lasts: Whether the last prices become the marks, too.
+            lasts: Whether last prices go with the marks.
         """
         found: list[c.Command] = []
         for stage in range(1, self._stages):
-            found += self._leg((stage - 1) / self._stages, stage / self._stages)
+            found += self._leg((stage - 1) / self._stages, stage / self._stages, lasts=lasts)
         for name in self._far:
             around = self._between_marks(name, (self._stages - 1) / self._stages)
             found += self._makers[name].fresh(
@@ -63,7 +66,7 @@ class Passage:
                 found += self._makers[name].requote(self._view, mark, self._time, ROOM)
         return [*found, *self._arrival(lasts=lasts)]
 
-    def _leg(self, start: float, end: float) -> list[c.Command]:
+    def _leg(self, start: float, end: float, *, lasts: bool) -> list[c.Command]:
         """One stage of the far ones: a short book at its end, then indices and marks."""
         found: list[c.Command] = []
         marks = {name: self._between_marks(name, end) for name in self._far}
@@ -75,7 +78,9 @@ class Passage:
         for pair, line in pairs.items():
             price = line.on_tick(_between(self._view.marks.index[pair], self._move.indices[pair], end))
             found.append(c.SetIndex(pair=pair, price=price, time=self._time))
-        return [*found, *(c.SetMark(instrument=name, price=mark, time=self._time) for name, mark in marks.items())]
+        for name, mark in marks.items():
+            found.append(c.SetMark(instrument=name, price=mark, last=mark if lasts else None, time=self._time))
+        return found
 
     def _arrival(self, *, lasts: bool) -> list[c.Command]:
         """The prices themselves, as far as they are new."""

@@ -188,8 +188,11 @@ def serve(market: Market, options: Options, announce: Callable[[Started, dict[st
     app = application(started.exchange, hosts=hosts, calls=options.calls, sockets=options.sockets, stopped=ending.set)
     server = _Server(_config(app, options), ending, options.seconds)
     server.ready = lambda: announce(started, _addresses(started, options, host, port))
-    with asyncio.Runner(loop_factory=_loop()) as runner:
-        runner.run(server.serve(sockets=[listener]))
+    try:
+        with asyncio.Runner(loop_factory=_loop()) as runner:
+            runner.run(server.serve(sockets=[listener]))
+    finally:
+        market.close()
     failed = started.exchange.venue.failed
     if failed is not None:
         print(f"crossmargin: the venue had to stop: {failed}", file=sys.stderr)  # noqa: T201 - the last words
