@@ -4,7 +4,7 @@
 
 Two processes: the server, and 16 connections of as many accounts that place an order and cancel it, one request after
 the other each. The bare handler is a Starlette endpoint that reads JSON and gives it back, under the same uvicorn,
-asked by the same clients. Rounds of both are interleaved; medians. Latencies are what a client sees.
+asked by the same clients. Rounds are interleaved; medians. Latencies are what a client sees.
 """
 
 import contextlib
@@ -20,11 +20,11 @@ from typing import Any
 from urllib.request import Request, urlopen
 
 import uvloop
-from _server_load import Keys, Maker, load, orders, signed  # type: ignore[import-not-found] # beside this file
+from _server_load import Keys, Maker, load, load_sockets, orders, signed, watch  # type: ignore[import-not-found] # beside this file
 
 from crossmargin.server.keys import KeyStore
 
-CONNECTIONS, SECONDS, ROUNDS = 16, 4.0, 3
+CONNECTIONS, SECONDS, ROUNDS, WATCHERS = 16, 4.0, 3, 20
 HERE = Path(__file__).parent
 
 
@@ -82,30 +82,42 @@ def percentiles(taken: list[float]) -> tuple[float, float]:
     return cuts[49] * 1000, cuts[98] * 1000
 
 
-def rest() -> list[dict[str, Any]]:
-    """Rounds of both, interleaved."""
-    ours: list[float] = []
-    theirs: list[float] = []
-    latencies: list[float] = []
+def measured() -> list[dict[str, Any]]:
+    """Rounds of the exchange by REST, by WebSocket, and of the bare handler, interleaved; then pushes under load."""
+    rates: dict[str, list[float]] = {"rest": [], "ws": [], "bare": []}
+    latencies: dict[str, list[float]] = {"rest": [], "ws": []}
     with tempfile.TemporaryDirectory() as folder, exchange(Path(folder)) as (at, keys), bare() as other:
         for number in range(ROUNDS):
             taken, bad = uvloop.run(load(port_of(other), [echo(each) for each in keys], SECONDS))
-            theirs.append(len(taken) / SECONDS)
+            rates["bare"].append(len(taken) / SECONDS)
             makers = [orders(each, f"r{number}k{place}") for place, each in enumerate(keys)]
-            taken, bad = uvloop.run(load(port_of(at), makers, SECONDS))
-            assert not bad, bad[:3]
-            ours.append(len(taken) / SECONDS)
-            latencies += taken
-    rate, ceiling = median(ours), median(theirs)
-    half, most = percentiles(latencies)
-    return [
-        row("server_rest", rate, "orders/s"),
-        row(
-            "server_rest_vs_bare", rate, "orders/s", f"bare Starlette handler: {ceiling:.0f} requests/s", rate / ceiling
-        ),
-        row("server_rest_p50", half, "ms"),
-        row("server_rest_p99", most, "ms"),
-    ]
+            for name, work in (
+                ("rest", load(port_of(at), makers, SECONDS)),
+                ("ws", load_sockets(at["ws_url"], keys, f"w{number}", SECONDS)),
+            ):
+                taken, bad = uvloop.run(work)
+                assert not bad, bad[:3]
+                rates[name].append(len(taken) / SECONDS)
+                latencies[name] += taken
+        pushes = uvloop.run(watch(at["ws_url"], WATCHERS, SECONDS)) / SECONDS
+    return [*rows_of(rates, latencies), row("server_pushes", pushes, "messages/s", f"{WATCHERS} connections")]
+
+
+def rows_of(rates: dict[str, list[float]], latencies: dict[str, list[float]]) -> list[dict[str, Any]]:
+    """Medians, each beside the bare handler of the same rounds."""
+    ceiling = median(rates["bare"])
+    against = f"bare Starlette handler: {ceiling:.0f} requests/s"
+    found = []
+    for name in ("rest", "ws"):
+        rate = median(rates[name])
+        half, most = percentiles(latencies[name])
+        found += [
+            row(f"server_{name}", rate, "orders/s"),
+            row(f"server_{name}_vs_bare", rate, "orders/s", against, rate / ceiling),
+            row(f"server_{name}_p50", half, "ms"),
+            row(f"server_{name}_p99", most, "ms"),
+        ]
+    return found
 
 
 def row(name: str, value: float, unit: str, against: str | None = None, ratio: float | None = None) -> dict[str, Any]:
@@ -122,7 +134,7 @@ def row(name: str, value: float, unit: str, against: str | None = None, ratio: f
 def main() -> None:
     """Print rows, or with --json one list of them."""
     started_at = time.perf_counter()
-    rows = rest()
+    rows = measured()
     if "--json" in sys.argv:
         print(json.dumps(rows))
         return
