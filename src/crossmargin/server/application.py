@@ -18,6 +18,8 @@ from crossmargin.server.ws.limits import SocketLimits
 
 __all__ = ["application", "drive"]
 
+_AT_ONCE = 8
+
 
 def application(
     exchange: Exchange,
@@ -79,7 +81,9 @@ async def drive(exchange: Exchange, stopped: Callable[[], None]) -> None:
     while venue.failed is None:
         await asyncio.sleep(market.period_ms / 1000)
         try:
-            await venue.submit_all(market.step(venue.now(), venue.state))
+            commands = market.step(venue.now(), venue.state)
+            for start in range(0, len(commands), _AT_ONCE):  # clients get their turn in between
+                await venue.submit_all(commands[start : start + _AT_ONCE])
         except Exception as error:
             venue.stop(error)
     stopped()

@@ -34,6 +34,7 @@ Decided = tuple[int, Command, tuple[Event, ...]]
 
 _FOLDED_AT_ONCE = 1000
 _SNAPSHOT_EVERY = 20_000
+_GROUP_MAX = 256
 
 
 class Venue:
@@ -155,6 +156,7 @@ class Venue:
     async def _write(self) -> None:
         """Group after group: decide what waits, commit it beside the loop, answer, and take what has come meanwhile."""
         while self._pending:
+            await self._gathered()
             waiting, self._pending = self._pending, []
             changes: Changes | None = None
             try:
@@ -170,6 +172,13 @@ class Venue:
             if self._readers:
                 await asyncio.sleep(0)  # those who wait to read come between two groups, or they would wait for a lull
         self._writing = None
+
+    async def _gathered(self) -> None:
+        """Let requests that have arrived be read, as long as each turn of the loop brings more."""
+        seen = 0
+        while seen < len(self._pending) < _GROUP_MAX:
+            seen = len(self._pending)
+            await asyncio.sleep(0)
 
     async def _committed(self, waiting: list[Waiting], results: list[Outcome | CrossMarginError]) -> Changes:
         """Write the group; what it means for the history is worked out while the disk is busy, and written after."""
