@@ -130,8 +130,8 @@ def test_ray_finds_the_same(folder: Folder, two_nodes: str) -> None:
     import ray
 
     ray.init(address=two_nodes, log_to_driver=False)
-    stop = threading.Event()
-    hunter = threading.Thread(target=_kill_one_ray_worker, args=(stop,))
+    stop, killed = threading.Event(), list[int]()
+    hunter = threading.Thread(target=_kill_one_ray_worker, args=(stop, killed))
     hunter.start()
     try:
         found = jobs.stress_folder(folder, cases(folder), jobs.on("ray"))
@@ -140,10 +140,11 @@ def test_ray_finds_the_same(folder: Folder, two_nodes: str) -> None:
         hunter.join()
         ray.shutdown()
 
+    assert len(killed) == 1
     assert_equal(found, jobs.stress_folder(folder, cases(folder), jobs.here))
 
 
-def _kill_one_ray_worker(stop: threading.Event) -> None:
+def _kill_one_ray_worker(stop: threading.Event, killed: list[int]) -> None:
     """Kill the first process that works on a part."""
     import psutil  # type: ignore[import-untyped] # comes with dask and ray
 
@@ -151,6 +152,7 @@ def _kill_one_ray_worker(stop: threading.Event) -> None:
         for process in psutil.process_iter(["name", "cmdline"]):
             if any("ray::attempt" in word for word in process.info["cmdline"] or ()):
                 process.kill()
+                killed.append(process.pid)
                 return
         time.sleep(0.01)
 

@@ -1,26 +1,22 @@
 """`crossmargin fleet`: many accounts at once. Each verb loads NumPy, numba and Polars only when it runs."""
 
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from decimal import Decimal
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from crossmargin.cli import screen
 from crossmargin.cli.fleet_stress import stress_command
+from crossmargin.cli.fleet_watch import STATUSES, counted, opened_with, watch_command
 from crossmargin.cli.options import json_option
 from crossmargin.errors import InputError, UnsupportedError
 
-if TYPE_CHECKING:
-    from crossmargin.fleet.watch import Change, Watch
-
 __all__ = ["command"]
 
-STATUSES = ("safe", "warning", "liquidation")
 SHOWN = 20
 
 
@@ -38,6 +34,7 @@ def command() -> None:
 
 
 command.add_command(stress_command)
+command.add_command(watch_command)
 
 
 @command.command("generate")
@@ -98,7 +95,7 @@ def screen_command(folder: Path, marks: tuple[str, ...], as_json: bool) -> int:
     from crossmargin.fleet.pack import pack
     from crossmargin.fleet.screen import screen as screened
 
-    opened, now = _opened(folder, marks)
+    opened, now = opened_with(folder, marks)
     counts, exactly = np.zeros(3, np.int64), 0
     listed: list[tuple[str, str, float, float]] = []
     with progress(len(opened.parts), "parts") as told:
@@ -116,7 +113,7 @@ def screen_command(folder: Path, marks: tuple[str, ...], as_json: bool) -> int:
         rows = [dict(zip(("account", "pool", "equity", "required"), row, strict=True)) for row in listed]
         screen.as_json({"venue": opened.rulebook.venue, "accounts": totals, "exactly": exactly, "liquidation": rows})
         return screen.STATUS_EXIT[STATUSES[worst]]
-    screen.say(f"{int(counts.sum()):,} accounts of {opened.rulebook.venue}: {_counted(totals)}")
+    screen.say(f"{int(counts.sum()):,} accounts of {opened.rulebook.venue}: {counted(totals)}")
     screen.say(f"{exactly:,} pools were too near a threshold for floats and were decided exactly")
     if listed:
         shown = [(name, pool, f"{equity:,.2f}", f"{need:,.2f}") for name, pool, equity, need in listed]
@@ -133,88 +130,6 @@ def _pool_row(found: Any, pool: int) -> tuple[str, str, float, float]:  # noqa: 
     return account, name, float(found.equity[pool]), float(found.required[pool])
 
 
-def _counted(totals: dict[str, int]) -> str:
-    return ", ".join(f"{count:,} {status}" for status, count in totals.items())
-
-
-@command.command("watch")
-@click.argument("folder", type=click.Path(path_type=Path))
-@click.option(
-    "--ticks", default="-", show_default=True, metavar="FILE", help="Lines INSTRUMENT,PRICE; - is standard input."
-)
-@json_option
-def watch_command(folder: Path, ticks: str, as_json: bool) -> int:
-    """Follow marks line by line and print each account the moment that its status changes.
-
-    A line INSTRUMENT,PRICE moves one mark; several, separated by semicolons, move at once. With --json each
-    change is a line of JSON.
-
-    Example: crossmargin fleet watch desk --ticks ticks.csv
-    """
-    from crossmargin.fleet.columns import joined
-    from crossmargin.fleet.pack import pack
-    from crossmargin.fleet.watch import Watch
-
-    opened, now = _opened(folder, ())
-    with _lines(ticks) as source:
-        watch = Watch(pack(joined([_read(part) for part in opened.files()]), opened.rulebook), now)
-        if not as_json:
-            screen.say(f"{len(watch.fleet.columns):,} accounts of {opened.rulebook.venue}: {_pools(watch)}")
-        lines = 0
-        for number, line in enumerate(source, 1):
-            moved = _moved(line, ticks, number)
-            lines += bool(moved)
-            for change in watch.tick(moved) if moved else ():
-                _tell(number, line.strip(), change, as_json)
-    if not as_json:
-        screen.say(f"{lines:,} ticks, {watch.wakes:,} pools looked at, {watch.exactly:,} decided exactly")
-        screen.say(f"Now: {_pools(watch)}")
-    return screen.STATUS_EXIT[STATUSES[int(watch.state.max(initial=0))]]
-
-
-def _pools(watch: "Watch") -> str:
-    return _counted({status: int((watch.state == code).sum()) for code, status in enumerate(STATUSES)}) + " pools"
-
-
-@contextmanager
-def _lines(path: str) -> Iterator[Iterable[str]]:
-    if path == "-":
-        yield sys.stdin
-        return
-    try:
-        with Path(path).open(encoding="utf-8") as file:
-            yield file
-    except OSError as error:
-        raise InputError(path, "", f"can't be read: {error.strerror}") from None
-
-
-def _moved(line: str, source: str, number: int) -> dict[str, Decimal]:
-    from crossmargin.domain.numbers import Sign
-    from crossmargin.domain.numbers import number as parsed
-
-    moved = {}
-    for entry in filter(None, (each.strip() for each in line.split(";"))):
-        name, comma, text = entry.partition(",")
-        try:
-            if not comma:
-                raise ValueError(f"{entry!r}: expected INSTRUMENT,PRICE")
-            moved[name.strip()] = parsed(text.strip(), Sign.POSITIVE)
-        except ValueError as error:
-            raise InputError(source, f"line {number}", str(error)) from None
-    return moved
-
-
-def _tell(number: int, line: str, change: "Change", as_json: bool) -> None:
-    if as_json:
-        import json
-
-        found = {"line": number, "marks": line, "account": change.account, "before": change.before, "now": change.now}
-        click.echo(json.dumps(found))
-        return
-    colour = {"safe": "green", "warning": "yellow", "liquidation": "red"}[change.now]
-    click.echo(f"{number:>8}  {line:<28} {change.account:<16} {change.before} -> {click.style(change.now, fg=colour)}")
-
-
 @command.command("compare")
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--sample", default=1000, show_default=True, help="Pools to assess one by one.")
@@ -229,7 +144,7 @@ def compare_command(folder: Path, sample: int, seed: int, as_json: bool) -> int:
     """
     from crossmargin.fleet.audit import audit
 
-    opened, now = _opened(folder, ())
+    opened, now = opened_with(folder, ())
     with progress(len(opened.parts), "parts") as told:
         found = audit(opened, now, sample=sample, seed=seed, told=told)
     if as_json:
@@ -239,22 +154,6 @@ def compare_command(folder: Path, sample: int, seed: int, as_json: bool) -> int:
         screen.say(f"The largest error is {found.share:.1%} of what is certified")
         screen.say(f"{found.undecided:,} pools were left to the exact function")
     return 1 if found.differing or found.share > 1 else 0
-
-
-def _opened(folder: Path, marks: tuple[str, ...]) -> Any:  # noqa: ANN401 - a Folder, whose module loads late
-    """The folder and its marks, some of them replaced."""
-    import msgspec
-
-    from crossmargin.cli.options import amounts
-    from crossmargin.domain.numbers import Sign
-    from crossmargin.fleet.frames import open_folder
-
-    opened = open_folder(folder)
-    given = amounts(marks, "--mark", Sign.POSITIVE)
-    for name in given:
-        if name not in opened.marks.mark:
-            raise InputError("--mark", name, "the fleet has no such instrument")
-    return opened, msgspec.structs.replace(opened.marks, mark={**opened.marks.mark, **given})
 
 
 def _read(part: str) -> Any:  # noqa: ANN401 - Columns, whose module loads late

@@ -1,0 +1,112 @@
+"""`crossmargin fleet watch`: statuses of a fleet, mark by mark."""
+
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from crossmargin.cli import screen
+from crossmargin.cli.options import json_option
+from crossmargin.errors import InputError
+
+if TYPE_CHECKING:
+    from crossmargin.cli.fleet_marks import Moved
+    from crossmargin.fleet.watch import Change, Watch
+
+__all__ = ["STATUSES", "counted", "opened_with", "watch_command"]
+
+STATUSES = ("safe", "warning", "liquidation")
+
+
+@click.command("watch")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option(
+    "--ticks", default="-", show_default=True, metavar="FILE", help="Lines INSTRUMENT,PRICE; - is standard input."
+)
+@click.option("--marks", "url", metavar="ws://HOST:PORT/ws/v5/public", help="A venue's WebSocket instead of lines.")
+@json_option
+def watch_command(folder: Path, ticks: str, url: str | None, as_json: bool) -> int:
+    """Follow marks and print each account the moment that its status changes.
+
+    A line INSTRUMENT,PRICE moves one mark; several, separated by semicolons, move at once. With --marks they
+    come from a venue, the paper exchange for one, until it closes or you press Ctrl-C. With --json each change
+    is a line of JSON.
+
+    Example: crossmargin fleet watch desk --ticks ticks.csv
+    """
+    from crossmargin.fleet.columns import joined
+    from crossmargin.fleet.frames import read_part
+    from crossmargin.fleet.pack import pack
+    from crossmargin.fleet.watch import Watch
+
+    opened, now = opened_with(folder, ())
+    with _source(ticks, url, list(now.mark)) as source:
+        watch = Watch(pack(joined([read_part(part) for part in opened.files()]), opened.rulebook), now)
+        if not as_json:
+            screen.say(f"{len(watch.fleet.columns):,} accounts of {opened.rulebook.venue}: {_pools(watch)}")
+        played = [0]
+        try:
+            _follow(watch, source, played, as_json)
+        finally:
+            if not as_json:
+                screen.say(f"{played[0]:,} ticks, {watch.wakes:,} pools looked at, {watch.exactly:,} decided exactly")
+                screen.say(f"Now: {_pools(watch)}")
+    return screen.STATUS_EXIT[STATUSES[int(watch.state.max(initial=0))]]
+
+
+def _source(ticks: str, url: str | None, instruments: list[str]) -> "AbstractContextManager[Iterable[Moved]]":
+    from crossmargin.cli.fleet_marks import from_lines, from_socket
+
+    if url is None:
+        return from_lines(ticks)
+    if ticks != "-":
+        raise InputError("--marks", url, "marks come from --ticks or from --marks, not from both")
+    return from_socket(url, instruments)
+
+
+def _follow(watch: "Watch", source: "Iterable[Moved]", played: list[int], as_json: bool) -> None:
+    """Play what comes; `played` counts, also when it is interrupted."""
+    for moved in source:
+        changes = watch.tick(moved.marks)
+        played[0] += 1
+        for change in changes:
+            _tell(moved, change, as_json)
+
+
+def _pools(watch: "Watch") -> str:
+    return counted({status: int((watch.state == code).sum()) for code, status in enumerate(STATUSES)}) + " pools"
+
+
+def counted(totals: dict[str, int]) -> str:
+    """How many of each status, in words."""
+    return ", ".join(f"{count:,} {status}" for status, count in totals.items())
+
+
+def _tell(moved: "Moved", change: "Change", as_json: bool) -> None:
+    if as_json:
+        import json
+
+        found = {"line": moved.number, "marks": moved.text, "account": change.account}
+        click.echo(json.dumps({**found, "before": change.before, "now": change.now}))
+        return
+    colour = {"safe": "green", "warning": "yellow", "liquidation": "red"}[change.now]
+    now = click.style(change.now, fg=colour)
+    click.echo(f"{moved.number:>8}  {moved.text:<28} {change.account:<16} {change.before} -> {now}")
+
+
+def opened_with(folder: Path, marks: tuple[str, ...]) -> Any:  # noqa: ANN401 - a Folder, whose module loads late
+    """The folder and its marks, some of them replaced."""
+    import msgspec
+
+    from crossmargin.cli.options import amounts
+    from crossmargin.domain.numbers import Sign
+    from crossmargin.fleet.frames import open_folder
+
+    opened = open_folder(folder)
+    given = amounts(marks, "--mark", Sign.POSITIVE)
+    for name in given:
+        if name not in opened.marks.mark:
+            raise InputError("--mark", name, "the fleet has no such instrument")
+    return opened, msgspec.structs.replace(opened.marks, mark={**opened.marks.mark, **given})
