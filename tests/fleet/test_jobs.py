@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from crossmargin.domain.account import AccountMode
 from crossmargin.errors import CrossMarginError, InputError, UnsupportedError
 from crossmargin.fleet import jobs
 from crossmargin.fleet.frames import Folder, open_folder, write_folder
@@ -77,6 +78,21 @@ def test_a_killed_worker_changes_nothing(folder: Folder, monkeypatch: pytest.Mon
 
     assert len(killed) == 1
     assert_equal(found, jobs.stress_folder(folder, cases(folder), jobs.here))
+
+
+def test_who_stops_early_leaves_nobody_at_work(folder: Folder) -> None:
+    """Closed after the first outcome, as by Ctrl-C: the processes of the pool are gone within seconds."""
+    import multiprocessing
+
+    job = jobs.Job("binance", None, AccountMode.SINGLE_CURRENCY, dict(folder.marks.mark), {}, cases(folder))
+    outcomes = jobs.on("pool:2")(job, folder.files() * 50)
+
+    assert isinstance(next(outcomes), Totals)
+    outcomes.close()
+
+    for worker in multiprocessing.active_children():
+        worker.join(20)
+        assert worker.exitcode is not None
 
 
 def test_an_error_in_a_part_is_told(folder: Folder, tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ class Columns:
         margin: Margin of an isolated position.
         margin_given: Whether `margin` says so; else it is entry value / leverage.
         hedge: Whether the account keeps long and short side by side.
-        account_mode: Mode of all accounts.
+        account_mode: Mode of all accounts; `pack` sets that of the rulebook where there are no originals.
         originals: The accounts themselves, where the columns were made of them.
         beyond: Accounts that hold more than the columns say (live orders, spot margin): they are always assessed
             exactly, at each move of an instrument of theirs.

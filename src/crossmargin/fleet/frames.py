@@ -6,7 +6,8 @@
 
 Amounts are Decimal, text or whole numbers; a float is refused, since it is not what the account holds. Any frame that
 speaks Arrow (pandas, Polars, PyArrow, DuckDB, Narwhals) is taken. On disk a fleet is a folder: `fleet.json` names
-venue, day and marks; `part-00000.balances.parquet` and `part-00000.positions.parquet` hold some accounts, wholly.
+venue, day, account mode and marks; `part-00000.balances.parquet` and `part-00000.positions.parquet` hold some
+accounts, wholly.
 """
 
 import json
@@ -19,6 +20,7 @@ import numpy as np
 import polars as pl
 from msgspec import Struct
 
+from crossmargin.domain.account import AccountMode
 from crossmargin.domain.arithmetic import plain
 from crossmargin.domain.documents import convert
 from crossmargin.domain.marks import Marks
@@ -41,6 +43,7 @@ NUMERAL = r"^-?[0-9]+(\.[0-9]+)?$"
 class _Head(Struct, forbid_unknown_fields=True, kw_only=True):
     venue: str
     on: date | None = None
+    account_mode: AccountMode | None = None
     accounts: int
     marks: dict[str, Positive]
     fx: dict[str, Positive] = {}
@@ -231,6 +234,7 @@ def write_head(path: Path, rulebook: Rulebook, marks: Marks, *, accounts: int, o
     head = {
         "venue": rulebook.venue,
         "on": None if on is None else on.isoformat(),
+        "account_mode": rulebook.rules.account_modes[0],
         "accounts": accounts,
         "marks": {name: plain(mark) for name, mark in marks.mark.items()},
         "fx": {name: plain(price) for name, price in marks.fx.items()},
@@ -260,7 +264,7 @@ def open_folder(path: Path) -> Folder:
         raise InputError(str(path), "", "has no part-*.positions.parquet")
     return Folder(
         path=path,
-        rulebook=load(head.venue, head.on),
+        rulebook=load(head.venue, head.on, head.account_mode),
         on=head.on,
         marks=Marks(mark=dict(head.marks), fx=dict(head.fx)),
         accounts=head.accounts,

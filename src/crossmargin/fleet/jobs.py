@@ -10,8 +10,9 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
+from crossmargin.domain.account import AccountMode
 from crossmargin.domain.marks import Marks
 from crossmargin.errors import CrossMarginError, InputError, UnsupportedError
 from crossmargin.fleet.frames import Folder, read_part
@@ -19,6 +20,9 @@ from crossmargin.fleet.pack import pack
 from crossmargin.fleet.scenarios import Scenarios
 from crossmargin.fleet.stress import Totals, merged, stress
 from crossmargin.rulebook import load
+
+if TYPE_CHECKING:
+    from concurrent.futures import ProcessPoolExecutor
 
 __all__ = ["Job", "Spread", "here", "on", "stress_folder"]
 
@@ -31,13 +35,14 @@ class Job:
 
     venue: str
     on: date | None
+    account_mode: AccountMode
     mark: dict[str, Decimal]
     fx: dict[str, Decimal]
     scenarios: Scenarios
 
     def __call__(self, part: str) -> Totals:
         """Totals of one part."""
-        fleet = pack(read_part(part), load(self.venue, self.on))
+        fleet = pack(read_part(part), load(self.venue, self.on, self.account_mode))
         return stress(fleet, Marks(mark=self.mark, fx=self.fx), self.scenarios).totals
 
 
@@ -67,7 +72,8 @@ def stress_folder(
         CrossMarginError: a part that can't be read or valued; the work is stopped then.
     """
     rules = folder.rulebook
-    job = Job(rules.venue, folder.on, dict(folder.marks.mark), dict(folder.marks.fx), scenarios)
+    mode = rules.rules.account_modes[0]
+    job = Job(rules.venue, folder.on, mode, dict(folder.marks.mark), dict(folder.marks.fx), scenarios)
     found = []
     with closing(spread(job, folder.files())) as outcomes:
         for outcome in outcomes:
@@ -122,8 +128,16 @@ def _pool(job: Job, parts: Sequence[str], workers: int) -> Generator[Outcome, No
         except BrokenProcessPool:
             continue
         finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+            _end(pool)
     raise UnsupportedError(f"the pool broke {TRIES} times: {len(left)} parts were not done")
+
+
+def _end(pool: "ProcessPoolExecutor") -> None:
+    """Leave nobody at work: who was interrupted does not wait for parts that nobody wants."""
+    workers = list((pool._processes or {}).values())
+    pool.shutdown(wait=False, cancel_futures=True)
+    for worker in workers:
+        worker.terminate()
 
 
 def _ray(job: Job, parts: Sequence[str], address: str | None) -> Generator[Outcome, None, None]:

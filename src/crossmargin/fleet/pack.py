@@ -9,7 +9,7 @@ A pool is a row: an account's cross positions settled in one currency, or one is
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -166,6 +166,9 @@ def pack(columns: Columns, rulebook: Rulebook, also: Sequence[str] = ()) -> Flee
     """
     check_covered(rulebook)
     _check_isolated(columns)
+    mode = rulebook.rules.account_modes[0]
+    if columns.originals is None and columns.account_mode != mode:
+        columns = replace(columns, account_mode=mode)
     shared = rulebook.rules.pool_scope == "account"
     beyond = np.zeros(len(columns), np.bool_) if columns.beyond is None else columns.beyond
     holder = np.repeat(np.arange(len(columns)), np.diff(columns.start))
