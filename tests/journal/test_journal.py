@@ -22,6 +22,7 @@ from crossmargin.engine.engine import Engine
 from crossmargin.engine.simulate.world import World
 from crossmargin.errors import InputError, JournalError, MissingDataError
 from crossmargin.journal import Journal, MemoryStore, SQLiteStore, rebuild, rerun, verify
+from crossmargin.journal.record import Row
 from crossmargin.journal.replay import resumed
 from crossmargin.journal.snapshot import opened, sealed
 from crossmargin.rulebook import load
@@ -153,6 +154,30 @@ def test_a_command_that_the_rules_cannot_judge_uses_up_no_number() -> None:
     assert journal.engine.digest() == before
     assert journal.submit(c.Tick(time=7)).sequence == 4
     assert verify(store) == 4
+
+
+def test_the_next_group_is_decided_while_the_disk_is_busy() -> None:
+    """What is decided during a commit belongs to the next one: chained behind it, nothing lost or twice."""
+    journal: Journal
+
+    class Busy(MemoryStore):
+        def append(self, rows: list[Row]) -> None:
+            if len(rows) < 3:
+                journal.decide(deposit(account=f"during{len(rows)}"))
+            super().append(rows)
+
+    store = Busy()
+    journal = Journal(store, load("textbook"))
+    journal.decide(deposit(account="before"))
+    for _ in range(2):
+        journal.commit()
+
+    assert verify(store) == 2
+    journal.decide(deposit(account="after1"))
+    journal.decide(deposit(account="after2"))
+    journal.commit()
+    assert verify(store) == 5
+    assert rebuild(store, load("textbook")).digest() == journal.engine.digest()
 
 
 def test_after_a_failed_write_nothing_is_answered() -> None:

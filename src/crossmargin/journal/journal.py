@@ -95,14 +95,19 @@ class Journal:
     def commit(self) -> None:
         """Write what was decided since the last time, in one batch.
 
+        Another thread may go on deciding meanwhile: what it decides belongs to the next batch, whose commit has to
+        wait for this one.
+
         Raises:
             JournalError: the store failed: the process has to end.
         """
         self._whole()
-        self._broken = True
-        self.store.append(self._pending)
-        self._broken = False
-        self._pending = []
+        rows, self._pending = self._pending, []
+        try:
+            self.store.append(rows)
+        except BaseException:
+            self._broken = True
+            raise
 
     def _whole(self) -> None:
         if self._broken:
