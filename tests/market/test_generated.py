@@ -16,7 +16,7 @@ from crossmargin.market.tape import IDS_A_COMMAND
 
 D = Decimal
 BTC = "BTC-USDT-SWAP"
-HOUSE_EVENTS = (e.Warned, e.LiquidationStarted, e.DeficitCovered, e.Deleveraged, e.TakenOver)
+ODD_EVENTS = (e.PriceStateSet, e.Warned, e.LiquidationStarted, e.DeficitCovered, e.Deleveraged, e.TakenOver)
 
 
 def well_quoted(venue: Venue) -> list[str]:
@@ -67,6 +67,7 @@ def test_every_instrument_has_bids_below_and_asks_above_its_mark_with_depth() ->
         venue.step()
         assert well_quoted(venue) == []
     assert not venue.refused
+    assert not [each for each in venue.events if isinstance(each, ODD_EVENTS)]
     venue.engine.check()
 
 
@@ -128,7 +129,7 @@ def test_a_crash_thins_the_book_and_it_recovers() -> None:
     assert venue.mark("SOL-USDT-SWAP") < price * D("0.7")  # 130 of 210, then the walk's own
     venue.run(350)  # the last level, of minute 190, is reached 380 s after the start
     assert venue.depth("SOL-USDT-SWAP", OrderSide.BUY, "0.005") > calm * D("0.7")
-    assert not [each for each in venue.events if isinstance(each, HOUSE_EVENTS)]
+    assert not [each for each in venue.events if isinstance(each, ODD_EVENTS)]
     venue.engine.check()
 
 
@@ -145,7 +146,7 @@ def test_an_hour_passes_without_a_fault() -> None:
     venue.engine.check()
     assert not venue.refused
     assert (len(venue.sent) - before) / 3_600 <= 40
-    assert not [each for each in venue.events if isinstance(each, HOUSE_EVENTS)]
+    assert not [each for each in venue.events if isinstance(each, ODD_EVENTS)]
     for name, maker in venue.market.lines.items():
         ratios = [pool.ratio for pool in venue.engine.state.assessment(maker.maker).cross.values()]
         assert min((each for each in ratios if each is not None), default=D(99)) > 20, name

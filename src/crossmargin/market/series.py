@@ -55,7 +55,7 @@ class Candle(Struct, frozen=True, kw_only=True):
 
 
 class Series:
-    """Minute and hour bars of one price, the oldest dropped.
+    """Minute and hour bars of one price, the oldest dropped; a bar opens where the one before it closed.
 
     Args:
         minutes, hours: What was before, ascending.
