@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from crossmargin.domain import command as c
-from crossmargin.domain.account import OrderSide
+from crossmargin.domain.account import MarginMode, OrderSide, OrderType
 from crossmargin.domain.command import Command
 from crossmargin.domain.numbers import number
 from crossmargin.engine import execute
@@ -49,7 +49,7 @@ def recorded(seed: int, commands: int) -> tuple[list[Command], str]:
     return doors[0].given, report.state
 
 
-@pytest.mark.parametrize("seed", [2, 5, 9])
+@pytest.mark.parametrize("seed", [2, 5, 9, 44])
 def test_a_run_that_is_told_in_lines_leads_to_the_same_state(seed: int) -> None:
     """300 commands of a seed as a scenario, played: the same commands, the same hash; most lines need no JSON."""
     given, state = recorded(seed, 300)
@@ -103,8 +103,24 @@ def test_what_does_not_break_is_not_shrunk() -> None:
             c.PlaceOrder(account="a", instrument="I", side=OrderSide.SELL, contracts=number("2"), price=number("3")),
             "ask a 2 I @ 3",
         ),
+        (c.SetMark(instrument="I", price=number("3"), forward=number("4")), "mark I 3 forward=4"),
+        (c.AccrueInterest(currency="X", rate=number("0.1"), period=7), "interest X 0.1 period=7"),
+        (
+            c.PlaceOrder(
+                account="a", instrument="I", side=OrderSide.BUY, contracts=number("2"), price=number("3"),
+                margin_currency="X",
+            ),
+            "bid a 2 I @ 3 ccy=X",
+        ),
+        (
+            c.PlaceOrder(
+                account="a", instrument="I", side=OrderSide.BUY, type=OrderType.MARKET, margin_mode=MarginMode.CASH,
+                quote_size=number("5"),
+            ),
+            "bid a 0 I @ market spot spend=5",
+        ),
     ],
-)
+)  # fmt: skip
 def test_lines_are_short_where_a_verb_says_it_all(command: Command, line: str) -> None:
     """Else the command itself."""
     assert line_of(command).startswith(line)

@@ -12,11 +12,13 @@ from pathlib import Path
 import apsw
 import pytest
 from click.testing import CliRunner
+from tests.journal.conftest import commands_of
 
 from crossmargin.cli.main import app
 from crossmargin.domain import command as c
 from crossmargin.domain.account import OrderSide
 from crossmargin.domain.command import Command, Deposit
+from crossmargin.domain.instrument import Kind
 from crossmargin.domain.numbers import number
 from crossmargin.engine.engine import Engine
 from crossmargin.engine.simulate.world import World
@@ -75,6 +77,22 @@ def test_a_snapshot_and_the_tail_lead_where_the_whole_leads(drawn: Drawn) -> Non
     engine, _ = resumed(store, world.rulebook)
     assert engine.digest() == restored.digest() == journal.engine.digest()
     assert engine.sequence == 300
+
+
+def test_every_product_comes_back() -> None:
+    """Loans, options and their forward prices, in a snapshot and from the records: one hash, and all figures."""
+    world, commands = commands_of(44, 500)
+    store = MemoryStore()
+    live = written(store, (world, commands)).engine
+    held = [each for owner in live.state.owners.values() for each in owner.positions.values()]
+    assert {live.state.instrument(each.key.instrument).kind for each in held} >= {Kind.OPTION, Kind.MARGIN}
+    found = opened(sealed(live, b""), world.rulebook, {})
+    assert found is not None
+    found[0].check()
+    for engine in (found[0], rebuild(store, world.rulebook)):
+        assert engine.digest() == live.digest()
+        assert engine.state.marks == live.state.marks
+        assert all(engine.state.account(name) == live.state.account(name) for name in live.state.owners)
 
 
 def test_a_damaged_snapshot_is_passed_over(drawn: Drawn) -> None:

@@ -22,6 +22,7 @@ from crossmargin.domain.account import (
 )
 
 __all__ = [
+    "AccrueInterest",
     "AddMargin",
     "AmendOrder",
     "CancelAll",
@@ -111,6 +112,7 @@ class PlaceOrder(_Command, frozen=True, kw_only=True, tag="place_order"):
         stop_loss, take_profit: Of an OCO order: whichever fires first cancels the other. Of an order that opens: the
             stops that its fill brings with it.
         trailing: Of a trailing stop: by fraction or distance, on last or mark price or on the account's equity.
+        margin_currency: Of spot-margin: base or quote, whichever backs it; the quote unless said.
         quote_size: In place of contracts, of a spot purchase at market: the amount of quote currency to spend.
     """
 
@@ -131,6 +133,7 @@ class PlaceOrder(_Command, frozen=True, kw_only=True, tag="place_order"):
     take_profit: AttachedStop | None = None
     trailing: Trailing | None = None
     quote_size: Decimal | None = None
+    margin_currency: str = ""
 
 
 class AmendOrder(_Command, frozen=True, kw_only=True, tag="amend_order"):
@@ -271,6 +274,14 @@ class SettleFunding(_Command, frozen=True, kw_only=True, tag="settle_funding"):
     period: int
 
 
+class AccrueInterest(_Command, frozen=True, kw_only=True, tag="accrue_interest"):
+    """Interest of one period, usually an hour, on all that is borrowed in a currency; a period counts once."""
+
+    currency: str
+    rate: Decimal
+    period: int
+
+
 class SettleExpiry(_Command, frozen=True, kw_only=True, tag="settle_expiry"):
     """A future or an option ends: orders are cancelled, positions are settled, trading stops.
 
@@ -315,6 +326,7 @@ Command = (
     | SetIndex
     | SetPriceState
     | SettleFunding
+    | AccrueInterest
     | SettleExpiry
     | SwitchTrading
     | Tick

@@ -18,6 +18,7 @@ __all__ = [
     "FundingSettled",
     "IndexSet",
     "InstrumentListed",
+    "InterestAccrued",
     "LegsNetted",
     "LeverageSet",
     "LiquidationDeferred",
@@ -227,6 +228,14 @@ class FundingSettled(_Event, frozen=True, kw_only=True, tag="funding_settled"):
     period: int
 
 
+class InterestAccrued(_Event, frozen=True, kw_only=True, tag="interest_accrued"):
+    """Whoever owes a currency owes the interest of a period more."""
+
+    currency: str
+    rate: Decimal
+    period: int
+
+
 class ExpirySettled(_Event, frozen=True, kw_only=True, tag="expiry_settled"):
     """All positions of an expired future, or of an option that was exercised or lapsed, were settled at a price."""
 
@@ -391,6 +400,7 @@ Event = (
     | IndexSet
     | PriceStateSet
     | FundingSettled
+    | InterestAccrued
     | ExpirySettled
     | TradingSwitched
     | TimePassed

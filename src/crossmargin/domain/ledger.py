@@ -6,6 +6,8 @@ A cell is a name and a currency. Balances of all cells of a currency sum to zero
     margin/POSITION       margin put aside for an isolated position
     position/POSITION     what a position has received less what it has paid: -cost of a long, +proceeds of a short
     clearing              the other end of a fill while its second side is being written; zero after each event
+    assets/POSITION       what a spot-margin position holds
+    loans, interest       minus all that is owed on spot-margin positions; the interest in it, which the lender earned
     fees, rounding        what the venue charged; what division left over
     outside               minus all that was ever deposited and not yet withdrawn
     house                 what the venue itself paid when no one else could
@@ -47,6 +49,10 @@ class Held(Struct, frozen=True, gc=False, kw_only=True):
         entry_price: Average price as the venue keeps it: closing does not move it.
         leverage: Leverage chosen for it.
         opened: Number of the fill that opened it; breaks ties, so that names never do.
+        margin_currency: Spot-margin: the currency that backs it.
+        liability: Spot-margin: what was borrowed and is not repaid.
+        interest: Spot-margin: interest on it, not repaid.
+        weight: Spot-margin: all that was ever opened, the weight of the average price.
     """
 
     key: PositionKey
@@ -54,6 +60,10 @@ class Held(Struct, frozen=True, gc=False, kw_only=True):
     entry_price: Decimal
     leverage: Decimal
     opened: int
+    margin_currency: str = ""
+    liability: Decimal = ZERO
+    interest: Decimal = ZERO
+    weight: Decimal = ZERO
 
 
 class Transfer(Struct, frozen=True, gc=False, array_like=True):

@@ -9,6 +9,7 @@ import msgspec
 from crossmargin.domain import event as e
 from crossmargin.domain.account import PositionMode
 from crossmargin.domain.ledger import Ticket
+from crossmargin.engine.interest import period_of
 from crossmargin.engine.owner import Owner
 from crossmargin.engine.state import State
 from crossmargin.matching.book import Book
@@ -171,6 +172,12 @@ def _funding_settled(state: State, event: e.FundingSettled) -> None:
     state.dirty["period", event.instrument] = event.period
 
 
+def _interest_accrued(state: State, event: e.InterestAccrued) -> None:
+    name = period_of(event.currency)
+    state.periods[name] = event.period
+    state.dirty["period", name] = event.period
+
+
 def _trading_switched(state: State, event: e.TradingSwitched) -> None:
     if event.on:
         state.stopped.pop(event.instrument, None)
@@ -208,6 +215,7 @@ _CHANGES: dict[type, Callable[[State, Any], None]] = {
     e.IndexSet: _index_set,
     e.PriceStateSet: _price_state_set,
     e.FundingSettled: _funding_settled,
+    e.InterestAccrued: _interest_accrued,
     e.TradingSwitched: _trading_switched,
     e.Warned: _warned,
     e.WarningLifted: _warning_lifted,

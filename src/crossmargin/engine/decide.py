@@ -8,8 +8,9 @@ from crossmargin.domain import event as e
 from crossmargin.domain.account import OrderSide, OrderType, PositionMode, Side, TimeInForce
 from crossmargin.domain.ledger import PositionKey
 from crossmargin.domain.refusal import RejectReason
-from crossmargin.engine import amend, guards, market, money, orders, settings
+from crossmargin.engine import amend, guards, interest, market, money, orders, settings
 from crossmargin.engine.attached import with_stops
+from crossmargin.engine.loan import closable
 from crossmargin.engine.nominate import Nominate, everyone
 from crossmargin.engine.review import review
 from crossmargin.engine.state import State
@@ -88,11 +89,12 @@ def _cancel_reducing(state: State, key: PositionKey) -> Iterator[e.Event]:
 
 def _closing(state: State, key: PositionKey) -> c.PlaceOrder:
     hedged = state.owners[key.account].position_mode == PositionMode.HEDGE
+    held = state.owners[key.account].positions[key]
     return c.PlaceOrder(
         account=key.account,
         instrument=key.instrument,
         side=OrderSide.SELL if key.side == Side.LONG else OrderSide.BUY,
-        contracts=state.owners[key.account].positions[key].contracts,
+        contracts=closable(state, held) if held.margin_currency else held.contracts,
         type=OrderType.MARKET,
         time_in_force=TimeInForce.IOC,
         margin_mode=key.margin_mode,
@@ -142,6 +144,7 @@ _ANSWERS: dict[type, Callable[[State, Any], Iterator[e.Event]]] = {
     c.SetIndex: market.set_index,
     c.SetPriceState: market.set_price_state,
     c.SettleFunding: market.settle_funding,
+    c.AccrueInterest: interest.accrue,
     c.SettleExpiry: market.settle_expiry,
     c.SwitchTrading: market.switch,
     c.Tick: _tick,

@@ -13,18 +13,20 @@ from msgspec import Struct
 from crossmargin.domain import event as e
 from crossmargin.domain.account import OrderSide, Side
 from crossmargin.domain.arithmetic import ONE, ZERO, quotient, scaled
-from crossmargin.domain.instrument import Instrument
+from crossmargin.domain.instrument import Instrument, Kind
 from crossmargin.domain.ledger import QUANTUM, Held, PositionKey
 from crossmargin.engine.execute import cover, shrink
 from crossmargin.engine.money import opened
 from crossmargin.engine.scale import NOISE
 from crossmargin.engine.settle import Terms, close, moved, receives, trade, worth_at
 from crossmargin.engine.state import State
+from crossmargin.engine.unwind import loan_taken_over
 from crossmargin.liquidation.bankruptcy import closing_value
 from crossmargin.liquidation.ranking import score
 from crossmargin.margin.assess import assess
 from crossmargin.margin.fills import Execution, fill
 from crossmargin.margin.pool import Status
+from crossmargin.margin.valuation import spot_margin_pnl
 
 __all__ = ["Ranking", "Share", "fund_equity", "hand_over", "ruins"]
 
@@ -84,6 +86,9 @@ def hand_over(state: State, key: PositionKey, contracts: Decimal, share: Share, 
     instrument = state.instrument(key.instrument)
     fund = state.fund_of(instrument)
     yield from opened(state, fund)
+    if instrument.kind == Kind.MARGIN:
+        yield from _take_loan_over(state, key, share, fund)
+        return
     lost = scaled(share.amount, contracts, share.contracts)
     if key.account != fund and fund_equity(state, fund, instrument.settle) + lost >= 0:
         yield from _take_over(state, key, contracts, share, fund)
@@ -102,27 +107,45 @@ def hand_over(state: State, key: PositionKey, contracts: Decimal, share: Share, 
             yield from _house(fund, instrument, _up(short))
 
 
+def _take_loan_over(state: State, key: PositionKey, share: Share, fund: str) -> Iterator[e.Event]:
+    """Assets and debt of a spot-margin position go to the fund, at the price at which the owner's share is used up.
+
+    Nobody stands on the other side who could be deleveraged: what the fund does not have, the house pays.
+    """
+    held = state.held(key)
+    assert held is not None
+    instrument, currency = state.instrument(key.instrument), held.margin_currency
+    if key.account != fund:
+        yield loan_taken_over(state, held, share.amount, share.limit, fund)
+    short = -fund_equity(state, fund, currency)
+    if short > 0:
+        yield from _house(fund, instrument, _up(short), currency)
+
+
 def fund_equity(state: State, fund: str, currency: str) -> Decimal:
     """What a fund is worth in a currency: its cash and its positions at mark."""
     total = state.cash(fund, currency)
     owner = state.owners.get(fund)
     for key, held in owner.positions.items() if owner is not None else ():
         instrument = state.instrument(key.instrument)
-        if instrument.settle == currency:
+        if held.margin_currency == currency:
+            total += spot_margin_pnl(instrument, state.position(held), state.marks.mark_of(instrument.id))
+        elif not held.margin_currency and instrument.settle == currency:
             value = worth_at(instrument, held.contracts, state.marks.mark_of(instrument.id))
             total += state.cell(f"position/{key.cell}", currency)
             total += value if receives(instrument, key.side) else -value
     return total
 
 
-def _house(account: str, instrument: Instrument, amount: Decimal) -> Iterator[e.Event]:
+def _house(account: str, instrument: Instrument, amount: Decimal, currency: str = "") -> Iterator[e.Event]:
+    currency = currency or instrument.settle
     yield e.DeficitCovered(
         account=account,
         pool=instrument.id,
-        currency=instrument.settle,
+        currency=currency,
         amount=amount,
         by="house",
-        transfers=moved("house", f"cash/{account}", instrument.settle, amount, "deficit"),
+        transfers=moved("house", f"cash/{account}", currency, amount, "deficit"),
     )
 
 

@@ -9,6 +9,7 @@ from crossmargin.domain.arithmetic import ZERO
 from crossmargin.domain.instrument import Instrument
 from crossmargin.domain.ledger import PositionKey, Ticket
 from crossmargin.engine.cash import can_pay
+from crossmargin.engine.loan import closing_room, on_loan, trade_on_loan
 from crossmargin.engine.settle import Effect, Terms, moved, trade, value_of
 from crossmargin.engine.state import State
 
@@ -31,7 +32,7 @@ def execute(state: State, order_id: str) -> Iterator[e.Event]:
         if ticket is None:
             return
         maker = yield from next_maker(state, ticket.order, ticket.account)
-        if maker is None:
+        if maker is None or _nothing_to_close(state, ticket, maker):
             break
         yield from _fill(state, ticket, maker)
     order = ticket.order
@@ -63,8 +64,18 @@ def next_maker(state: State, order: Order, account: str) -> Generator[e.Event, N
                 return None
         elif not can_pay(state, maker, min(order.remaining, maker.order.remaining)):
             yield e.OrderCancelled(order=maker.id, account=maker.account, why="insufficient_balance")
+        elif _nothing_to_close(state, maker, maker):
+            yield e.OrderCancelled(order=maker.id, account=maker.account, why="nothing_to_reduce")
         else:
             return maker
+
+
+def _nothing_to_close(state: State, ticket: Ticket, maker: Ticket) -> bool:
+    """Whether an order that only reduces finds neither assets nor margin to close with at a maker's price."""
+    instrument, price = state.instrument(ticket.order.instrument), maker.order.price
+    assert price is not None
+    rate = instrument.maker_fee if ticket is maker else instrument.taker_fee
+    return closing_room(state, ticket, price, rate) == 0
 
 
 def _better_than_mark(taker: OrderSide, price: Decimal, mark: Decimal) -> bool:
@@ -76,11 +87,12 @@ def _fill(state: State, taker: Ticket, maker: Ticket) -> Iterator[e.Event]:
     instrument = state.instrument(order.instrument)
     price = maker.order.price
     assert price is not None
-    contracts = min(order.remaining, maker.order.remaining)
+    contracts = _fill_size(state, taker, maker, instrument, price)
     fill = state.counters["fills"] + 1
     value = value_of(instrument, contracts, price)
     terms = terms_of(taker, instrument, instrument.taker_fee)
-    took = trade(state, terms, contracts=contracts, price=price, fill=fill, value=value)
+    side = trade_on_loan if on_loan(instrument, order) else trade
+    took = side(state, terms, contracts=contracts, price=price, fill=fill, value=value)
     made = maker_effect(state, maker, contracts=contracts, price=price, fill=fill + 1, value=value)
     both = took + made
     yield e.Filled(
@@ -101,6 +113,15 @@ def _fill(state: State, taker: Ticket, maker: Ticket) -> Iterator[e.Event]:
     yield from shrink(state, maker.account, instrument.id)
 
 
+def _fill_size(state: State, taker: Ticket, maker: Ticket, instrument: Instrument, price: Decimal) -> Decimal:
+    """What both want, and what those that only reduce still have to close."""
+    size = min(taker.order.remaining, maker.order.remaining)
+    for ticket, rate in ((taker, instrument.taker_fee), (maker, instrument.maker_fee)):
+        room = closing_room(state, ticket, price, rate)
+        size = size if room is None else min(size, room)
+    return size
+
+
 def terms_of(ticket: Ticket, instrument: Instrument, rate: Decimal | None) -> Terms:
     """The terms under which an order's owner trades."""
     order = ticket.order
@@ -112,6 +133,7 @@ def terms_of(ticket: Ticket, instrument: Instrument, rate: Decimal | None) -> Te
         position_side=order.position_side,
         leverage=order.leverage,
         fee_rate=rate or ZERO,
+        margin_currency=order.margin_currency or "",
     )
 
 
@@ -121,7 +143,8 @@ def maker_effect(
     """The resting side of a fill."""
     instrument = state.instrument(maker.order.instrument)
     terms = terms_of(maker, instrument, instrument.maker_fee)
-    return trade(state, terms, contracts=contracts, price=price, fill=fill, value=value)
+    side = trade_on_loan if on_loan(instrument, maker.order) else trade
+    return side(state, terms, contracts=contracts, price=price, fill=fill, value=value)
 
 
 def cover(state: State, account: str, instrument: Instrument, effect: Effect) -> Iterator[e.Event]:
@@ -129,7 +152,7 @@ def cover(state: State, account: str, instrument: Instrument, effect: Effect) ->
     short = effect.uncovered
     if not short:
         return
-    currency, fund = instrument.settle, state.fund_of(instrument)
+    currency, fund = effect.currency or instrument.settle, state.fund_of(instrument)
     by_fund = min(short, max(ZERO, state.cash(fund, currency))) if fund in state.owners else ZERO
     for payer, name, amount in ((f"cash/{fund}", "insurance", by_fund), ("house", "house", short - by_fund)):
         if amount:
@@ -155,6 +178,8 @@ def shrink(state: State, account: str, instrument: str) -> Iterator[e.Event]:
         side = _LONG if order.side == _SELL else _SHORT
         key = PositionKey(account, instrument, side, order.margin_mode)
         held = owner.positions.get(key)
+        if held is not None and held.margin_currency:
+            continue  # on borrowed money its fills are bounded, as prices move the bound
         room = left.get(key, held.contracts if held is not None else ZERO)
         stays = min(order.remaining, room)
         left[key] = room - stays
@@ -206,6 +231,11 @@ def _maker_size(state: State, maker: Ticket, room: dict[tuple[str, MarginMode], 
     hedged = state.owners[maker.account].position_mode == _HEDGE
     closes = not hedged or order.position_side == side
     size = min(order.remaining, room[key]) if order.reduce_only else order.remaining
+    instrument = state.instrument(order.instrument)
+    if on_loan(instrument, order):
+        assert order.price is not None
+        most = closing_room(state, maker, order.price, instrument.maker_fee)
+        return order.remaining if most is None else min(order.remaining, most)
     if closes:
         room[key] = max(ZERO, room[key] - size)
     return size

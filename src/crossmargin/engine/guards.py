@@ -11,8 +11,9 @@ from crossmargin.domain.arithmetic import ZERO
 from crossmargin.domain.instrument import Instrument, Kind
 from crossmargin.domain.ledger import QUANTUM
 from crossmargin.domain.refusal import Refusal, RejectReason
+from crossmargin.engine.loan import closable, on_loan
 from crossmargin.engine.state import State
-from crossmargin.errors import InputError
+from crossmargin.errors import InputError, MissingDataError
 from crossmargin.margin.admission import refuse
 from crossmargin.matching.triggers import WAITING
 from crossmargin.rulebook.model import Rulebook
@@ -23,6 +24,7 @@ __all__ = [
     "known",
     "levered",
     "listable",
+    "misbacked",
     "misquoted",
     "price_problem",
     "reducible",
@@ -40,6 +42,7 @@ _OCO = OrderType.OCO
 _ISOLATED = MarginMode.ISOLATED
 _CASH = MarginMode.CASH
 _OPTION = Kind.OPTION
+_MARGIN = Kind.MARGIN
 
 _NAME = re.compile(r"[A-Za-z0-9_.\-]{1,64}")
 _WHOLE_DIGITS_MAX = 18
@@ -58,7 +61,7 @@ _SIZES = (
 _NAMES = ("account", "to", "client_id", "reference")
 _REST = ("amount", "rate", "stop_loss", "take_profit", "trailing")
 _CARRIERS = (OrderType.LIMIT, OrderType.MARKET, OrderType.POST_ONLY, OrderType.TRIGGER)
-_LEVERED = (Kind.PERPETUAL, Kind.FUTURE)
+_LEVERED = (Kind.PERPETUAL, Kind.FUTURE, Kind.MARGIN)
 _COINS = (Kind.SPOT, Kind.MARGIN)
 
 
@@ -95,12 +98,18 @@ def _fields(kind: type[c.Command]) -> tuple[tuple[str, ...], ...]:
 def _check_rest(command: c.Command, kind: str) -> None:
     for field, value in _nested(command):
         _size(kind, field, value)
-    rate = getattr(command, "rate", None)
-    if rate is not None and not (isinstance(rate, Decimal) and rate.is_finite() and abs(rate) < 1):
-        raise InputError(kind, "rate", f"{rate} is no rate between -1 and 1")
+    _rate(kind, command)
     amount = getattr(command, "amount", None)
     if amount is not None and amount % QUANTUM:
         raise InputError(kind, "amount", f"{amount} is no multiple of {QUANTUM}")
+
+
+def _rate(kind: str, command: c.Command) -> None:
+    rate = getattr(command, "rate", None)
+    if rate is not None and not (isinstance(rate, Decimal) and rate.is_finite() and abs(rate) < 1):
+        raise InputError(kind, "rate", f"{rate} is no rate between -1 and 1")
+    if isinstance(command, c.AccrueInterest) and command.rate < 0:
+        raise InputError(kind, "rate", f"{command.rate} is below zero: interest is not")
 
 
 def _by_quote(command: c.Command) -> bool:
@@ -177,19 +186,41 @@ def _listable_option(rulebook: Rulebook, instrument: Instrument) -> str:
 
 
 def levered(state: State, instrument: Instrument) -> Refusal | None:
-    """Leverage and margin modes are for contracts; spot has neither."""
-    if instrument.kind in _LEVERED:
+    """Leverage is for contracts and for coins on borrowed money."""
+    if instrument.kind in _LEVERED and _tiered(state, instrument):
         return None
     return refuse(state.rulebook, RejectReason.MODE_NOT_OFFERED, note=f"{instrument.kind.value} has no leverage here")
 
 
 def wrong_mode(state: State, instrument: Instrument, order: Order) -> Refusal | None:
-    """Coins are exchanged in cash, contracts are not; options stand in the cross pool."""
+    """Coins are exchanged in cash, or on loan where tiers say what that needs; options stand in the cross pool."""
+    if instrument.kind == _MARGIN and order.margin_mode != _CASH and _tiered(state, instrument):
+        return None
     isolated_option = instrument.kind == _OPTION and order.margin_mode == _ISOLATED
     if not isolated_option and (instrument.kind in _COINS) is (order.margin_mode == _CASH):
         return None
     note = f"{order.margin_mode.value}: {instrument.kind.value} is not traded so"
     return refuse(state.rulebook, RejectReason.MODE_NOT_OFFERED, note=note)
+
+
+def _tiered(state: State, instrument: Instrument) -> bool:
+    """Whether the rules know what an instrument needs, in every mode that borrows."""
+    modes = [mode for mode in state.rulebook.rules.margin_modes if mode != MarginMode.CASH]
+    try:
+        return all(state.rulebook.tier_table(instrument, mode) for mode in modes)
+    except MissingDataError:
+        return False
+
+
+def misbacked(instrument: Instrument, order: c.PlaceOrder) -> str:
+    """Only what borrows coins chooses the currency that backs it, base or quote; empty when all is well."""
+    if not order.margin_currency:
+        return ""
+    if not on_loan(instrument, order):
+        return "margin_currency is for spot-margin"
+    if order.margin_currency in (instrument.base, instrument.quote):
+        return ""
+    return f"margin_currency is {instrument.base} or {instrument.quote}"
 
 
 def misquoted(order: c.PlaceOrder) -> str:
@@ -278,7 +309,7 @@ def reducible(state: State, order: c.PlaceOrder) -> Decimal:
     held = ZERO
     for key, each in owner.positions.items():
         if (key.instrument, key.margin_mode, key.side) == (order.instrument, order.margin_mode, side):
-            held = each.contracts
+            held = closable(state, each) if each.margin_currency else each.contracts
     for ticket in owner.live():
         live = ticket.order
         same = (live.instrument, live.margin_mode, live.side) == (order.instrument, order.margin_mode, order.side)

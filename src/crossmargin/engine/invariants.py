@@ -10,6 +10,7 @@ from crossmargin.domain.account import OrderSide, PositionMode, Side
 from crossmargin.domain.arithmetic import ZERO
 from crossmargin.domain.ledger import QUANTUM
 from crossmargin.engine.bounds import Bounds
+from crossmargin.engine.loan import debt_of, lent
 from crossmargin.engine.owner import Load
 from crossmargin.engine.state import State
 from crossmargin.margin.assess import assess
@@ -30,7 +31,7 @@ def check_command(state: State) -> None:
     """Check the cells that one command touched, then forget which they were.
 
     L1: what it moved sums to zero in each currency. L5: the rounding cell never falls below zero. L6: amounts are
-    multiples of the quantum. Clearing is empty. D6: no isolated margin is below zero.
+    multiples of the quantum. Clearing is empty. R8: no isolated margin is below zero, and no assets on loan are.
     """
     sums: dict[str, Decimal] = {}
     for (currency, name), old in state.before.items():
@@ -42,7 +43,7 @@ def check_command(state: State) -> None:
             raise BreachError("L6", f"{name} holds {new} {currency}")
         if name == "clearing":
             raise BreachError("L1", f"clearing holds {new} {currency} between commands")
-        if new < 0 and name.startswith(("rounding", "margin/")):
+        if new < 0 and name.startswith(("rounding", "margin/", "assets/")):
             raise BreachError("L5" if name == "rounding" else "R8", f"{name} holds {new} {currency}")
     for currency, total in sums.items():
         if total:
@@ -53,6 +54,7 @@ def check_command(state: State) -> None:
 def check_whole(state: State) -> None:
     """Check everything from scratch: money, positions, books, orders, cached figures."""
     _money(state)
+    _loans(state)
     _positions(state)
     _books(state)
     _reduce_only(state)
@@ -63,27 +65,42 @@ def check_whole(state: State) -> None:
 
 def _money(state: State) -> None:
     """L2: all cells of a currency sum to zero. A position's cell lives and dies with the position."""
-    open_cells = {f"position/{key.cell}" for owner in state.owners.values() for key in owner.positions}
-    margins = {name.replace("position/", "margin/", 1) for name in open_cells}
+    held = {key.cell for owner in state.owners.values() for key in owner.positions}
     for currency, cells in state.cells.items():
         total = sum(cells.values(), ZERO)
         if total:
             raise BreachError("L2", f"{total} {currency} over all cells")
         for name in cells:
             kind = name.partition("/")[0]
-            if (kind == "position" and name not in open_cells) or (kind == "margin" and name not in margins):
+            if kind in ("position", "margin", "assets") and name.partition("/")[2] not in held:
                 raise BreachError("L8", f"{name} outlives its position")
 
 
+def _loans(state: State) -> None:
+    """L12: what positions owe in a currency, interest in it, is what the lender is short of."""
+    owed: dict[str, Decimal] = {}
+    for owner in state.owners.values():
+        for key, held in owner.positions.items():
+            if held.margin_currency:
+                currency = debt_of(state.instrument(key.instrument), key.side)
+                owed[currency] = owed.get(currency, ZERO) + lent(held)
+    for currency in {**owed, **state.cells}:
+        if owed.get(currency, ZERO) + state.cell("loans", currency):
+            raise BreachError(
+                "L12", f"{owed.get(currency, ZERO)} {currency} is owed, {state.cell('loans', currency)} lent"
+            )
+
+
 def _positions(state: State) -> None:
-    """M1: longs and shorts of each instrument cancel out. M2: open interest is what the longs hold."""
+    """M1: longs and shorts of a contract cancel out (coins on loan need not). M2: open interest is what longs hold."""
     sums: dict[str, Decimal] = {}
     longs: dict[str, Decimal] = {}
     for owner in state.owners.values():
         for key, held in owner.positions.items():
             if held.contracts <= 0:
                 raise BreachError("M1", f"{key.cell} holds {held.contracts}")
-            sums[key.instrument] = sums.get(key.instrument, ZERO) + key.side.sign * held.contracts
+            size = ZERO if held.margin_currency else key.side.sign * held.contracts
+            sums[key.instrument] = sums.get(key.instrument, ZERO) + size
             if key.side == Side.LONG:
                 longs[key.instrument] = longs.get(key.instrument, ZERO) + held.contracts
     for instrument, total in sums.items():
@@ -118,7 +135,7 @@ def _reduce_only(state: State) -> None:
         sums: dict[tuple[str, str, Side], Decimal] = {}
         for ticket in owner.live():
             order = ticket.order
-            if order.reduce_only:
+            if order.reduce_only and not order.margin_currency:
                 side = Side.LONG if order.side == OrderSide.SELL else Side.SHORT
                 key = (order.instrument, order.margin_mode.value, side)
                 sums[key] = sums.get(key, ZERO) + order.remaining
@@ -134,7 +151,8 @@ def _reduce_only(state: State) -> None:
             if total > held:
                 raise BreachError("M11", f"{owner.id}: reduce-only {total} over {held} in {key[0]}")
         if owner.position_mode == PositionMode.ONE_WAY:
-            _one_way(owner.id, [(each.instrument, each.margin_mode.value) for each in owner.positions])
+            kept = [each.key for each in owner.positions.values() if not (owner.internal and each.margin_currency)]
+            _one_way(owner.id, [(each.instrument, each.margin_mode.value) for each in kept])
 
 
 def _attached(state: State) -> None:

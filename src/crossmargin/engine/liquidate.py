@@ -19,9 +19,11 @@ from crossmargin.engine.execute import cover, maker_effect, next_maker, shrink
 from crossmargin.engine.orders import cancelled
 from crossmargin.engine.settle import Effect, charged, close, fee_of, moved, receives, value_of, worth_at
 from crossmargin.engine.state import State
+from crossmargin.engine.unwind import gain_of, unwind, value_in_pool
 from crossmargin.liquidation.bankruptcy import bankruptcy_price, limit_price, shares_of
 from crossmargin.liquidation.plan import Cut, Step, due, pool_named, step_of
 from crossmargin.margin.pool import Pool
+from crossmargin.margin.valuation import spot_margin_pnl
 
 __all__ = ["Case", "book_limit", "case_of", "into_book", "liquidate"]
 
@@ -89,6 +91,10 @@ def equity_of(state: State, case: Case) -> Decimal:
     total = state.cash(case.account, case.currency) if case.isolated is None else ZERO
     for held in _members(state, case):
         instrument = state.instrument(held.key.instrument)
+        if held.margin_currency:
+            total += spot_margin_pnl(instrument, state.position(held), state.marks.mark_of(instrument.id))
+            total += state.cell(f"margin/{held.key.cell}", case.currency)
+            continue
         if instrument.kind == Kind.OPTION and held.key.side == Side.LONG:
             continue
         value = worth_at(instrument, held.contracts, state.marks.mark_of(instrument.id))
@@ -106,7 +112,7 @@ def _members(state: State, case: Case) -> list[Held]:
     return [
         held
         for key, held in positions.items()
-        if key.margin_mode == MarginMode.CROSS and state.instrument(key.instrument).settle == case.currency
+        if key.margin_mode == MarginMode.CROSS and state.pool_currency(held) == case.currency
     ]
 
 
@@ -155,6 +161,12 @@ def _close_leg(state: State, case: Case, key: PositionKey, cut: Cut, ranking: Ra
         if ticket.order.instrument == key.instrument:
             yield cancelled(ticket, "liquidation")
     share = case.shares[key]
+    if state.instrument(key.instrument).kind == Kind.MARGIN:
+        limit = book_limit(state, state.instrument(key.instrument), key.side, share.limit)
+        yield from unwind(state, key, limit, lambda held, size, price: _charge(state, case, held, size, price))
+        if state.held(key) is not None:
+            yield from hand_over(state, key, cut.contracts, share, ranking)
+        return
     left = yield from into_book(state, key, cut.contracts, share.limit, case)
     if left:
         yield from hand_over(state, key, left, share, ranking)
@@ -229,9 +241,11 @@ def _charge(state: State, case: Case, held: Held, size: Decimal, price: Decimal)
     value = value_of(instrument, size, price)
     at_mark = worth_at(instrument, size, state.marks.mark_of(instrument.id))
     gain = value - at_mark if receives(instrument, held.key.side) else at_mark - value
+    if held.margin_currency:
+        gain, value = gain_of(state, held, size, price), value_in_pool(state, held, size, price)
     reserve = ZERO
     for each in _members(state, case):
-        left = each.contracts - size if each.key == held.key else each.contracts
+        left = max(ZERO, each.contracts - size) if each.key == held.key else each.contracts
         share = case.shares[each.key]
         reserve += scaled(share.amount, left, share.contracts)
     room = floor_to(max(ZERO, equity_of(state, case) + gain - max(ZERO, reserve)), QUANTUM)

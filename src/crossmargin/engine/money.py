@@ -88,7 +88,9 @@ def change_margin(state: State, command: c.AddMargin | c.RemoveMargin) -> Iterat
         return
     key = PositionKey(command.account, command.instrument, command.side, MarginMode.ISOLATED)
     amount = command.amount if adding else -command.amount
-    currency = state.instrument(command.instrument).settle
+    held = state.held(key)
+    assert held is not None
+    currency = state.pool_currency(held)
     transfers = moved(f"cash/{command.account}", f"margin/{key.cell}", currency, amount, "margin")
     yield e.MoneyMoved(account=command.account, reason="margin", transfers=transfers)
 

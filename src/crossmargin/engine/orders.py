@@ -17,6 +17,8 @@ from crossmargin.engine import guards
 from crossmargin.engine.cash import spot
 from crossmargin.engine.execute import execute, fillable
 from crossmargin.engine.intake import admit_as_if_filled
+from crossmargin.engine.loan import on_loan
+from crossmargin.engine.loan_admission import admit_on_loan
 from crossmargin.engine.spot import admit_spot, size_of_quote
 from crossmargin.engine.state import State
 from crossmargin.margin.admission import refuse
@@ -104,6 +106,7 @@ def _ticket(state: State, command: c.PlaceOrder) -> Ticket:
         time_in_force=_IOC if immediate and command.time_in_force == "gtc" else command.time_in_force,
         position_side=command.position_side if hedged and command.margin_mode != _CASH else None,
         margin_mode=command.margin_mode,
+        margin_currency=_backing(state, command),
         leverage=state.leverage(command.account, command.instrument, command.margin_mode),
         reduce_only=command.reduce_only,
         trigger_price=command.trigger_price,
@@ -128,12 +131,18 @@ def _ticket(state: State, command: c.PlaceOrder) -> Ticket:
     return msgspec.structs.replace(ticket, state="waiting")
 
 
+def _backing(state: State, command: c.PlaceOrder) -> str | None:
+    """Currency that backs an order on borrowed money."""
+    instrument = state.instrument(command.instrument)
+    return (command.margin_currency or instrument.settle) if on_loan(instrument, command) else None
+
+
 def _guard(state: State, command: c.PlaceOrder, ticket: Ticket) -> Refusal | None:
     """The ladder of an order, in the order of `RejectReason`."""
     rulebook, order = state.rulebook, ticket.order
     instrument = state.instrument(order.instrument)
     owner = state.owners[ticket.account]
-    missing = guards.misquoted(command) or guards.incomplete(order)
+    missing = guards.misquoted(command) or guards.misbacked(instrument, command) or guards.incomplete(order)
     hedged = owner.position_mode == _HEDGE and not spot(order)
     if not missing and hedged and order.position_side is None:
         missing = "hedge mode: position_side says which position"
@@ -155,7 +164,11 @@ def _guard(state: State, command: c.PlaceOrder, ticket: Ticket) -> Refusal | Non
 
 def judge(state: State, ticket: Ticket, instrument: Instrument) -> Refusal | None:
     """What is asked of an order that is about to work: caps, the book, and margin as if it were filled."""
-    admitted = admit_spot if spot(ticket.order) else admit_as_if_filled
+    admitted = admit_as_if_filled
+    if spot(ticket.order):
+        admitted = admit_spot
+    elif on_loan(instrument, ticket.order):
+        admitted = admit_on_loan
     return _open_interest(state, ticket, instrument) or _book_terms(state, ticket) or admitted(state, ticket)
 
 

@@ -20,6 +20,7 @@ from crossmargin.engine.orders import cancelled
 from crossmargin.engine.owner import Owner
 from crossmargin.engine.settle import Effect
 from crossmargin.engine.state import State
+from crossmargin.engine.unwind import unwind
 from crossmargin.liquidation.bankruptcy import limit_price
 from crossmargin.liquidation.plan import due, opening_orders, priced, strained
 from crossmargin.margin.assess import Assessment
@@ -101,11 +102,13 @@ def _debts(state: State, owner: Owner) -> Iterator[e.Event]:
     """Who owes money and holds nothing that could earn it back is squared at once, and it is recorded who paid."""
     for currency in list(owner.currencies):
         cash = state.cash(owner.id, currency)
-        if cash >= 0 or any(state.instrument(key.instrument).settle == currency for key in owner.positions):
+        if cash >= 0 or any(state.pool_currency(held) == currency for held in owner.positions.values()):
             continue
-        listed = next(instrument for instrument, _ in state.listings.values() if instrument.settle == currency)
+        listed = next(
+            instrument for instrument, _ in state.listings.values() if currency in (instrument.settle, instrument.base)
+        )
         yield from opened(state, state.fund_of(listed))
-        yield from cover(state, owner.id, listed, Effect(uncovered=-cash))
+        yield from cover(state, owner.id, listed, Effect(uncovered=-cash, currency=currency))
 
 
 def _absent(assessment: Assessment, name: str) -> bool:
@@ -150,10 +153,14 @@ def _fund(state: State, owner: Owner, ranking: Ranking) -> Iterator[e.Event]:
         instrument = state.instrument(key.instrument)
         if not state.healthy(instrument.id):
             continue
-        if fund_equity(state, owner.id, instrument.settle) < 0:
-            pool = state.assessment(owner.id).cross[instrument.settle]
+        currency = state.pool_currency(held)
+        if fund_equity(state, owner.id, currency) < 0:
+            pool = state.assessment(owner.id).cross[currency]
             share = case_of(state, owner.id, pool).shares[key]
             yield from hand_over(state, key, held.contracts, share, ranking)
         else:
             limit = limit_price(instrument, key.side, held.entry_price)
-            yield from into_book(state, key, held.contracts, limit, None)
+            if held.margin_currency:
+                yield from unwind(state, key, limit or held.entry_price, None)
+            else:
+                yield from into_book(state, key, held.contracts, limit, None)

@@ -9,6 +9,7 @@ from crossmargin.domain import command as c
 from crossmargin.domain import event as e
 from crossmargin.domain.account import MarginMode, Position, PositionMode, Side
 from crossmargin.domain.arithmetic import ZERO, ceil_to
+from crossmargin.domain.instrument import Kind
 from crossmargin.domain.ledger import QUANTUM, Held, PositionKey, Ticket, Transfer
 from crossmargin.domain.numbers import Positive
 from crossmargin.domain.refusal import Refusal, RejectReason
@@ -68,7 +69,7 @@ def _margin_change(state: State, held: Held, after: Position | None) -> tuple[Tr
     assert after is not None
     if held.key.margin_mode != MarginMode.ISOLATED or after.margin is None:
         return ()
-    currency, cell = state.instrument(held.key.instrument).settle, f"margin/{held.key.cell}"
+    currency, cell = state.pool_currency(held), f"margin/{held.key.cell}"
     grown = ceil_to(after.margin, QUANTUM) - state.cell(cell, currency)
     return moved(f"cash/{held.key.account}", cell, currency, grown, "margin")
 
@@ -78,7 +79,7 @@ def set_margin_mode(state: State, command: c.SetMarginMode) -> Iterator[e.Event]
     change = ask.SetMarginMode(instrument=command.instrument, side=command.side, margin_mode=command.margin_mode)
     result = _asked(state, command.account, command.instrument, change)
     if not isinstance(result, Refusal):
-        result = _one_way(state, command) or result
+        result = _lent(state, command) or _one_way(state, command) or result
     if isinstance(result, Refusal):
         yield e.Refused(account=command.account, refusal=result)
         return
@@ -111,6 +112,13 @@ def set_margin_mode(state: State, command: c.SetMarginMode) -> Iterator[e.Event]
         ),
     )
     yield from shrink(state, command.account, command.instrument)
+
+
+def _lent(state: State, command: c.SetMarginMode) -> Refusal | None:
+    """What is held on borrowed money stays in the mode in which it was opened."""
+    if state.instrument(command.instrument).kind != Kind.MARGIN:
+        return None
+    return refuse(state.rulebook, RejectReason.MODE_NOT_OFFERED, note="spot-margin stays in its mode")
 
 
 def _one_way(state: State, command: c.SetMarginMode) -> Refusal | None:

@@ -17,7 +17,19 @@ from crossmargin.engine.state import State
 from crossmargin.margin.fills import average_entry
 from crossmargin.margin.valuation import value_at
 
-__all__ = ["Effect", "Terms", "charged", "close", "fee_of", "moved", "receives", "trade", "value_of", "worth_at"]
+__all__ = [
+    "Effect",
+    "Terms",
+    "against",
+    "charged",
+    "close",
+    "fee_of",
+    "moved",
+    "receives",
+    "trade",
+    "value_of",
+    "worth_at",
+]
 
 # Members by a name of their own: looked up on its class, one costs ten times as much.
 _BUY = OrderSide.BUY
@@ -30,12 +42,16 @@ _OPTION = Kind.OPTION
 
 
 class Effect(Struct, frozen=True, gc=False):
-    """What one side of a fill brings: transfers, positions, and what an isolated margin could not pay."""
+    """What one side of a fill brings: transfers, positions, and what an isolated margin could not pay.
+
+    The currency is that of the margin, where it is another than the instrument settles in.
+    """
 
     transfers: tuple[Transfer, ...] = ()
     positions: tuple[Held, ...] = ()
     uncovered: Decimal = ZERO
     fee: Decimal = ZERO
+    currency: str = ""
 
     def __add__(self, other: "Effect") -> "Effect":
         """Both, in order."""
@@ -44,6 +60,7 @@ class Effect(Struct, frozen=True, gc=False):
             self.positions + other.positions,
             self.uncovered + other.uncovered,
             self.fee + other.fee,
+            self.currency or other.currency,
         )
 
 
@@ -57,6 +74,7 @@ class Terms(Struct, frozen=True, gc=False, kw_only=True):
     position_side: Side | None = None
     leverage: Decimal
     fee_rate: Decimal = ZERO
+    margin_currency: str = ""
 
 
 def receives(instrument: Instrument, side: Side) -> bool:
@@ -109,13 +127,13 @@ def trade(
     value = value_of(terms.instrument, contracts, price) if value is None else value
     if terms.margin_mode == _CASH:
         return _exchange(terms, contracts, value)
-    against = _against(state, terms)
-    closing = min(contracts, against.contracts) if against is not None else ZERO
+    held = against(state, terms)
+    closing = min(contracts, held.contracts) if held is not None else ZERO
     effect = Effect()
-    if against is not None and closing:
+    if held is not None and closing:
         part = value if closing == contracts else floor_to(scaled(value, closing, contracts), QUANTUM)
         fee = fee_of(charged(terms.instrument, closing, part), terms.fee_rate)
-        effect = close(state, against, contracts=closing, value=part, fee=fee)
+        effect = close(state, held, contracts=closing, value=part, fee=fee)
         contracts, value = contracts - closing, value - part
     if contracts:
         effect += _open(state, terms, contracts=contracts, value=value, price=price, fill=fill)
@@ -251,7 +269,7 @@ def _resized(held: Held, contracts: Decimal) -> Held:
     )
 
 
-def _against(state: State, terms: Terms) -> Held | None:
+def against(state: State, terms: Terms) -> Held | None:
     """The position that a side of a fill closes first, if any."""
     closes = _SHORT if terms.side == _BUY else _LONG
     hedged = state.owners[terms.account].position_mode == _HEDGE

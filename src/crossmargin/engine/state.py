@@ -28,6 +28,7 @@ __all__ = ["EntityKey", "State"]
 _LONG, _ISOLATED, _OPTION = Side.LONG, MarginMode.ISOLATED, Kind.OPTION
 
 EntityKey = tuple[str, ...]
+NOTHING: Mapping[tuple[str, str], Decimal] = {}
 
 
 class State:
@@ -101,12 +102,19 @@ class State:
             position_mode=owner.position_mode,
         )
 
-    def position(self, held: Held) -> Position:
-        """One position as the rules see it."""
+    def pool_currency(self, held: Held) -> str:
+        """Currency of the pool that backs a position."""
+        return held.margin_currency or self.instrument(held.key.instrument).settle
+
+    def position(self, held: Held, moved: Mapping[tuple[str, str], Decimal] = NOTHING) -> Position:
+        """One position as the rules see it, perhaps after amounts have moved into cells."""
         key = held.key
         margin = None
         if key.margin_mode == _ISOLATED:
-            margin = self.cell(f"margin/{key.cell}", self.instrument(key.instrument).settle)
+            at = f"margin/{key.cell}", self.pool_currency(held)
+            margin = self.cell(*at) + moved.get(at, ZERO)
+        if held.margin_currency:
+            return self._on_loan(held, margin, moved)
         return Position(
             instrument=key.instrument,
             side=key.side,
@@ -115,6 +123,23 @@ class State:
             entry_price=held.entry_price,
             leverage=held.leverage,
             margin=margin,
+        )
+
+    def _on_loan(self, held: Held, margin: Decimal | None, moved: Mapping[tuple[str, str], Decimal]) -> Position:
+        key, instrument = held.key, self.instrument(held.key.instrument)
+        at = f"assets/{key.cell}", instrument.base if key.side == Side.LONG else instrument.quote
+        return Position(
+            instrument=key.instrument,
+            side=key.side,
+            margin_mode=key.margin_mode,
+            contracts=held.contracts,
+            entry_price=held.entry_price,
+            leverage=held.leverage,
+            margin=margin,
+            margin_currency=held.margin_currency,
+            assets=self.cell(*at) + moved.get(at, ZERO),
+            liability=held.liability,
+            interest=held.interest,
         )
 
     def assessment(self, name: str) -> Assessment:

@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from crossmargin.domain.account import Position, Side
 from crossmargin.domain.arithmetic import ZERO, ceil_to, exact, floor_to, quotient, scaled
-from crossmargin.domain.instrument import Instrument
+from crossmargin.domain.instrument import Instrument, Kind
 from crossmargin.margin.legs import Leg
 from crossmargin.margin.pool import Pool
 
@@ -41,6 +41,8 @@ def bankruptcy_price(leg: Leg, share: Decimal) -> Decimal | None:
     Source: docs/sources.md 1.4 (zero-equity price), with the share in place of the margin.
     """
     assert isinstance(leg.holding, Position)
+    if leg.instrument.kind == Kind.MARGIN:
+        return _bankruptcy_on_loan(leg.holding, leg, share)
     face = leg.contracts * leg.instrument.unit
     sign = leg.holding.side.sign
     if leg.instrument.inverse:
@@ -48,6 +50,23 @@ def bankruptcy_price(leg: Leg, share: Decimal) -> Decimal | None:
         return quotient(face, value) if value > 0 else None
     price = leg.mark - sign * quotient(share, face)
     return price if price > 0 else None
+
+
+def _bankruptcy_on_loan(position: Position, leg: Leg, share: Decimal) -> Decimal | None:
+    """Whatever is not in the currency of the pool moves: the assets, or the debt.
+
+    long, quote margin: mark - share / assets       short, base margin: assets / (assets / mark - share)
+    short, quote margin: mark + share / debt        long, base margin: debt / (debt / mark + share)
+    """
+    sign, in_quote = position.side.sign, leg.currency == leg.instrument.quote
+    moving = position.assets if (position.side == Side.LONG) is in_quote else position.debt
+    if not moving:
+        return None
+    if in_quote:
+        price = leg.mark - sign * quotient(share, moving)
+        return price if price > 0 else None
+    value = quotient(moving, leg.mark) + sign * share
+    return quotient(moving, value) if value > 0 else None
 
 
 @exact

@@ -73,15 +73,16 @@ def step_of(assessment: Assessment, name: str) -> Step | None:
         for leg, need in zip(pool.legs, pool.requirements, strict=True)
         if isinstance(leg.holding, Position) and leg.instrument.kind in (Kind.PERPETUAL, Kind.FUTURE)
     ]
-    return _opposite(assessment, legs) or _hedged(assessment, legs) or _unhedged(assessment, legs + _options(pool))
+    return _opposite(assessment, legs) or _hedged(assessment, legs) or _unhedged(assessment, legs + _singles(pool))
 
 
-def _options(pool: Pool) -> list[tuple[Leg, Requirement]]:
-    """Short options; long ones are never liquidated, not even against a short."""
+def _singles(pool: Pool) -> list[tuple[Leg, Requirement]]:
+    """What is closed whole and hedges nothing: spot-margin, and short options; long ones are never liquidated."""
     return [
         (leg, need)
         for leg, need in zip(pool.legs, pool.requirements, strict=True)
-        if leg.instrument.kind == Kind.OPTION and _position(leg).side == Side.SHORT
+        if isinstance(leg.holding, Position)
+        and (leg.instrument.kind == Kind.MARGIN or (leg.instrument.kind == Kind.OPTION and leg.maintenance))
     ]
 
 
@@ -244,7 +245,7 @@ def _tier_step(assessment: Assessment, legs: Legs, leg: Leg, need: Requirement) 
 def _tier_cut(assessment: Assessment, legs: Iterable[tuple[Leg, Requirement]], leg: Leg, need: Requirement) -> Decimal:
     """How much of a position one step closes, by the rulebook's step rule; at least one lot, at most all."""
     rule = assessment.rulebook.liquidation.step_rule
-    if leg.instrument.kind == Kind.OPTION:
+    if leg.instrument.kind in (Kind.OPTION, Kind.MARGIN):
         return leg.contracts
     if rule == "smallest_cut":
         found = smallest_cut(assessment, _position(leg), _leave_at(assessment)).contracts

@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Struct
 
 from crossmargin.domain.account import Account, MarginMode, Order, OrderSide, Position, Side
-from crossmargin.domain.arithmetic import ZERO, ceil_to, exact
+from crossmargin.domain.arithmetic import ONE, ZERO, ceil_to, exact, quotient
 from crossmargin.domain.instrument import Instrument, Kind
 from crossmargin.domain.marks import Marks
 from crossmargin.errors import MissingDataError, UnsupportedError
@@ -16,7 +16,8 @@ from crossmargin.margin.assess import Assessment, assess
 from crossmargin.margin.fills import Execution, fill
 from crossmargin.margin.legs import taker_fee
 from crossmargin.margin.pool import Pool, Risk
-from crossmargin.margin.valuation import notional
+from crossmargin.margin.spot_margin import closed_account, repayment
+from crossmargin.margin.valuation import held_in, notional
 from crossmargin.rulebook.model import Rulebook
 
 __all__ = ["Cut", "largest_order", "lot_of", "smallest_cut", "smallest_deposit"]
@@ -122,6 +123,8 @@ def smallest_cut(assessment: Assessment, position: Position, ratio: Decimal) -> 
 def after_cut(assessment: Assessment, position: Position, contracts: Decimal) -> Pool:
     """The pool once a part of a position is closed at mark; the pool left by an isolated position is its currency's.
 
+    A spot-margin position is closed whole.
+
     Source: docs/spec.md 2 B7; execution as in `crossmargin.margin.fills.fill`.
     """
     rulebook, marks = assessment.rulebook, assessment.marks
@@ -130,6 +133,8 @@ def after_cut(assessment: Assessment, position: Position, contracts: Decimal) ->
         return assessment.pool_of(position)
     price = marks.mark_of(instrument.id)
     rate = taker_fee(instrument, rulebook) if instrument.taker_fee is not None else ZERO
+    if instrument.kind == Kind.MARGIN:
+        return _after_repayment(assessment, position, instrument, price, rate)
     execution = Execution(
         instrument=instrument,
         side=OrderSide.SELL if position.side == Side.LONG else OrderSide.BUY,
@@ -141,6 +146,20 @@ def after_cut(assessment: Assessment, position: Position, contracts: Decimal) ->
     )
     after = assess(fill(assessment.account, execution), marks, rulebook)
     return after.isolated.get(position.id) or after.pool_in(instrument.settle)
+
+
+def _after_repayment(
+    assessment: Assessment, position: Position, instrument: Instrument, price: Decimal, rate: Decimal
+) -> Pool:
+    """The pool once a spot-margin position has repaid all that its assets can repay."""
+    long, currency = position.side == Side.LONG, held_in(instrument, position)
+    owed = quotient(position.debt, ONE - rate)
+    needed = quotient(owed, price) if long else owed * price
+    same = currency == (instrument.base if long else instrument.quote)
+    traded = min(position.assets, needed) if same else position.assets
+    result = repayment(position, traded=traded, price=price, fee_rate=rate)
+    account = closed_account(assessment.account, position, instrument, result)
+    return assess(account, assessment.marks, assessment.rulebook).pool_in(currency)
 
 
 def lot_of(instrument: Instrument, rulebook: Rulebook) -> Decimal:

@@ -4,11 +4,12 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 
 from crossmargin.domain import event as e
-from crossmargin.domain.account import MarginMode
+from crossmargin.domain.account import MarginMode, Side
 from crossmargin.domain.arithmetic import ZERO, plain
-from crossmargin.domain.ledger import Held
+from crossmargin.domain.ledger import Held, PositionKey
 from crossmargin.domain.numbers import number
 from crossmargin.engine.deleverage import fund_equity
+from crossmargin.engine.loan import debt_of, lent
 from crossmargin.engine.scenario.story import Story
 
 __all__ = ["expect"]
@@ -110,8 +111,21 @@ def _position(story: Story, account: str, words: Words) -> None:
 def _margin(story: Story, account: str, words: Words) -> None:
     """INSTRUMENT long|short AMOUNT."""
     state = story.engine.state
-    cell = f"margin/{account}/{words[0]}/{words[1]}/isolated"
-    _same("margin", state.cell(cell, state.instrument(words[0]).settle), words[2])
+    key = PositionKey(account, words[0], Side(words[1]), MarginMode.ISOLATED)
+    held = state.held(key)
+    currency = state.instrument(words[0]).settle if held is None else state.pool_currency(held)
+    _same("margin", state.cell(f"margin/{key.cell}", currency), words[2])
+
+
+def _owes(story: Story, account: str, words: Words) -> None:
+    """AMOUNT CURRENCY on spot-margin positions, interest in it."""
+    state = story.engine.state
+    debts = [
+        lent(held)
+        for held in state.owners[account].positions.values()
+        if held.margin_currency and debt_of(state.instrument(held.key.instrument), held.key.side) == words[1]
+    ]
+    _same("debt", sum(debts, ZERO), words[0])
 
 
 def _orders(story: Story, account: str, words: Words) -> None:
@@ -143,5 +157,6 @@ _ACCOUNT: dict[str, Callable[[Story, str, Words], None]] = {
     "position": _position,
     "margin": _margin,
     "orders": _orders,
+    "owes": _owes,
     "ratio": _ratio,
 }

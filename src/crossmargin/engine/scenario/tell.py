@@ -16,7 +16,8 @@ _PLAIN_ORDERS = (OrderType.LIMIT, OrderType.MARKET, OrderType.POST_ONLY)
 _DEFAULTS = {field.name: field.default for field in msgspec.structs.fields(c.PlaceOrder)}
 _SAID = {
     *("account", "instrument", "side", "contracts", "price", "type", "time", "time_in_force"),
-    *("margin_mode", "position_side", "reduce_only", "client_id"),
+    *("margin_mode", "position_side", "reduce_only", "client_id", "quote_size"),
+    "margin_currency",
 }
 
 
@@ -50,7 +51,8 @@ def _order(command: c.PlaceOrder) -> str:
     words += ["reduce"] if command.reduce_only else []
     words += [command.position_side.value] if command.position_side is not None else []
     words += [f"id={command.client_id}"] if command.client_id else []
-    return " ".join(words)
+    words += [f"ccy={command.margin_currency}"] if command.margin_currency else []
+    return " ".join(words) + _given("spend", command.quote_size)
 
 
 def _isolated(mode: MarginMode) -> str:
@@ -92,10 +94,13 @@ _TELL: dict[type, Callable[[Any], str]] = {
     c.AddMargin: lambda s: f"margin {s.account} {s.instrument} {s.side.value} +{_digits(s.amount)}",
     c.RemoveMargin: lambda s: f"margin {s.account} {s.instrument} {s.side.value} -{_digits(s.amount)}",
     c.ListInstrument: lambda s: f"list {s.instrument}" + _given("cap", s.open_interest_max),
-    c.SetMark: lambda s: f"mark {s.instrument} {_digits(s.price)}" + _given("last", s.last),
+    c.SetMark: lambda s: (
+        f"mark {s.instrument} {_digits(s.price)}" + _given("last", s.last) + _given("forward", s.forward)
+    ),
     c.SetIndex: lambda s: f"index {s.pair} {_digits(s.price)}",
     c.SetPriceState: lambda s: f"prices {s.instrument} {s.state}",
     c.SettleFunding: lambda s: f"funding {s.instrument} {_digits(s.rate)} period={s.period}",
+    c.AccrueInterest: lambda s: f"interest {s.currency} {_digits(s.rate)} period={s.period}",
     c.SettleExpiry: lambda s: f"expiry {s.instrument} {_digits(s.price)}",
     c.SwitchTrading: lambda s: f"trading {'on' if s.on else 'off'} {s.instrument}".rstrip(),
 }

@@ -20,6 +20,7 @@ from crossmargin.domain.account import (
 )
 from crossmargin.domain.instrument import ContractType, Kind, OptionType
 from crossmargin.domain.numbers import number
+from crossmargin.engine.interest import period_of
 from crossmargin.engine.scenario.expect import expect
 from crossmargin.engine.scenario.story import Story
 from crossmargin.engine.simulate.dice import Dice
@@ -232,10 +233,12 @@ def _options(words: Words) -> dict[str, str]:
 
 
 def _waiting(options: dict[str, str], price: Decimal | None) -> dict[str, Any]:
-    """id=, spend=, trigger=, stop=, profit=, oco=STOP/PROFIT, sl=, tp=, trail=, distance=, active=, by=."""
+    """id=, spend=, ccy=, trigger=, stop=, profit=, oco=STOP/PROFIT, sl=, tp=, trail=, distance=, active=, by=."""
     by = options.get("by", "last")
     found: dict[str, Any] = {"client_id": options["id"]} if "id" in options else {}
     found |= _attached(options)
+    if "ccy" in options:
+        found |= {"margin_currency": options["ccy"]}
     if "spend" in options:
         found |= {"quote_size": number(options["spend"])}
     for key, kind in (("trigger", "trigger"), ("stop", "stop_loss"), ("profit", "take_profit")):
@@ -310,6 +313,13 @@ def _funding(story: Story, words: Words) -> None:
     story.submit(c.SettleFunding(instrument=words[0], rate=number(words[1]), period=period))
 
 
+def _interest(story: Story, words: Words) -> None:
+    """Interest CURRENCY RATE [period=N]."""
+    known = story.engine.state.periods.get(period_of(words[0]), 0)
+    period = int(_options(words[2:]).get("period", str(known + 1)))
+    story.submit(c.AccrueInterest(currency=words[0], rate=number(words[1]), period=period))
+
+
 def _expiry(story: Story, words: Words) -> None:
     """Expiry INSTRUMENT PRICE."""
     story.submit(c.SettleExpiry(instrument=words[0], price=number(words[1])))
@@ -371,6 +381,7 @@ VERBS: dict[str, Callable[[Story, Words], None]] = {
     "index": _index,
     "prices": _prices,
     "funding": _funding,
+    "interest": _interest,
     "expiry": _expiry,
     "trading": _trading,
     "change": _change,

@@ -16,7 +16,9 @@ from crossmargin.domain.account import (
     Trailing,
     TriggerBy,
 )
+from crossmargin.domain.instrument import Kind
 from crossmargin.domain.ledger import Held
+from crossmargin.engine.interest import period_of
 from crossmargin.engine.market import by_age
 from crossmargin.engine.simulate.dice import Dice
 from crossmargin.engine.simulate.faults import FAULTS, fault
@@ -112,7 +114,8 @@ def _terms(world: World, dice: Dice, name: str, side: OrderSide, kind: str) -> d
         "reduce_only": kind == "reduce_only" or (kind == "waiting" and dice.chance(500)),
     }
     if name == SPOT:
-        terms |= _coins(dice, kind, side)
+        lends = world.rulebook.instrument(name).kind == Kind.MARGIN
+        terms |= _loan(dice) if lends and dice.chance(600) else _coins(dice, kind, side)
     elif name in OPTIONS and dice.chance(980):
         terms["margin_mode"] = MarginMode.CROSS
     return terms
@@ -125,6 +128,11 @@ def _coins(dice: Dice, kind: str, side: OrderSide) -> dict[str, Any]:
     if kind == "market" and side == OrderSide.BUY and dice.chance(500):
         found |= {"contracts": Decimal(0), "quote_size": dice.amount(1, 3000, "0.77")}
     return found
+
+
+def _loan(dice: Dice) -> dict[str, Any]:
+    """Some coins on borrowed money, backed by either currency."""
+    return {"contracts": dice.amount(1, 900, "0.01"), "margin_currency": dice.pick(("", "AAA", "USDT"))}
 
 
 def _hedge(world: World, dice: Dice, state: State, _kind: str) -> c.Command:
@@ -314,6 +322,12 @@ def _funding(world: World, dice: Dice, state: State, _kind: str) -> c.Command:
     return c.SettleFunding(instrument=name, rate=dice.amount(-75, 75, "0.0001"), period=period)
 
 
+def _interest(_world: World, dice: Dice, state: State, _kind: str) -> c.Command:
+    currency = dice.pick(("USDT", "AAA"))
+    period = state.periods.get(period_of(currency), 0) + dice.pick((0, 1, 1))
+    return c.AccrueInterest(currency=currency, rate=dice.amount(0, 40, "0.0001"), period=period)
+
+
 def _timer(world: World, dice: Dice, state: State, _kind: str) -> c.Command:
     return c.SetCancelTimer(account=dice.pick(world.accounts), at=state.time + dice.between(0, 20_000))
 
@@ -346,6 +360,7 @@ _MOVES: dict[str, Callable[[World, Dice, State, str], c.Command]] = {
     "crash": _prices,
     "doubt": _doubt,
     "funding": _funding,
+    "interest": _interest,
     "timer": _timer,
     "switch": _switch,
     "expiry": _expiry,

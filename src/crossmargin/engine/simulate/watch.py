@@ -9,7 +9,7 @@ from crossmargin.domain import event as e
 from crossmargin.domain.account import OrderSide, OrderType, Side
 from crossmargin.domain.command import Command
 from crossmargin.domain.instrument import Kind
-from crossmargin.domain.ledger import Ticket
+from crossmargin.domain.ledger import QUANTUM, Ticket
 from crossmargin.engine.engine import Engine, Outcome
 from crossmargin.engine.invariants import BreachError
 from crossmargin.engine.simulate import watch_money
@@ -95,14 +95,15 @@ def _reduces(state: State, ticket: Ticket, event: e.Filled) -> None:
     for held in event.positions:
         old = state.held(held.key)
         mine = held.key.account == ticket.account and held.key.margin_mode == ticket.order.margin_mode
-        if mine and (old is None or held.contracts >= old.contracts):
+        least = QUANTUM if held.margin_currency else Decimal(0)  # what is left of a loan is never less than that
+        if mine and (old is None or held.contracts >= max(old.contracts, least + QUANTUM)):
             raise BreachError("M11", f"{ticket.id} opened {held.key.cell}")
 
 
 def _after_fill(state: State, event: e.Filled) -> None:
     """S1: a spot fill takes what is there."""
     instrument = state.instrument(event.instrument)
-    if event.positions or instrument.kind != Kind.SPOT:
+    if event.positions or instrument.kind not in (Kind.SPOT, Kind.MARGIN):
         return
     buyer, seller = event.taker_account, event.maker_account
     if not event.taker_buys:
@@ -164,7 +165,8 @@ BRANCHES = (
     "refused:duplicate_id", "refused:price_not_healthy", "refused:price_outside_band", "refused:position_cap",
     "refused:leverage_above_tier", "refused:open_interest_cap", "refused:trading_stopped", "amended:kept",
     "amended:lost", "step:empty_book", "fault:malformed", "fault:late",
-    "filled:spot", "filled:option", "liquidation_fill:option", "taken_over:option", "deleveraged:option",
+    "filled:spot", "filled:loan", "interest_accrued", "liquidation_fill:loan", "taken_over:loan",
+    "filled:option", "liquidation_fill:option", "taken_over:option", "deleveraged:option",
     "expiry_settled:option", "amended:waiting", "attached", "attached:cancelled", "attached:triggered",
 )  # fmt: skip
 
@@ -187,17 +189,18 @@ def _branches(state: State, event: e.Event) -> list[str]:
             found.append(f"refused:{refusal.reason.value}")
         case e.OrderAmended(kept=kept):
             found.append("amended:kept" if kept else "amended:lost")
-    return found + _stops(state, event) + _options(state, event)
+    return found + _stops(state, event) + _products(state, event)
 
 
-def _options(state: State, event: e.Event) -> list[str]:
-    """What happens to options."""
+def _products(state: State, event: e.Event) -> list[str]:
+    """What happens to options, and to coins on loan."""
     name = getattr(event, "instrument", "")
     if isinstance(event, e.TakenOver | e.Deleveraged):
         name = event.position.instrument
-    if name not in state.listings or state.instrument(name).kind != Kind.OPTION:
+    if name not in state.listings or not event.positions:
         return []
-    return [f"{event.__struct_config__.tag}:option"]
+    word = {Kind.OPTION: "option", Kind.MARGIN: "loan"}.get(state.instrument(name).kind)
+    return [f"{event.__struct_config__.tag}:{word}"] if word else []
 
 
 def _stops(state: State, event: e.Event) -> list[str]:

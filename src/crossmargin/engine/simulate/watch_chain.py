@@ -74,11 +74,11 @@ class ChainWatch:
         if pool is None:
             return
         case = case_of(state, event.account, pool)
-        bound = sum(2 * _tiers(state, key) + 4 for key in case.shares) + 2
+        bound = sum(2 * _cuts(state, key) + 4 for key in case.shares) + 2
         self._chain = _Chain(case, event.bankruptcy, max(ZERO, -equity_of(state, case)), bound)
 
     def _stepped(self, state: State, event: e.LiquidationStep) -> None:
-        """Q4: the first sale comes only to who is due still. Q16: no more steps than tiers and positions allow."""
+        """Q4: the first sale comes only to who is due still. Q16: no more steps than tiers and lots allow."""
         chain = self._chain
         if chain is None:
             return
@@ -159,11 +159,13 @@ class ChainWatch:
             raise BreachError("Q12", f"{event.account}: {chain.haircuts} taken for {chain.shortfall}")
 
 
-def _tiers(state: State, key: PositionKey) -> int:
-    """How many tiers a position can be cut through; options have none."""
-    instrument = state.instrument(key.instrument)
-    if instrument.kind == Kind.OPTION:
+def _cuts(state: State, key: PositionKey) -> int:
+    """How often a position can be cut: once a tier, or once a lot where each cut is the smallest; others go whole."""
+    instrument, held = state.instrument(key.instrument), state.held(key)
+    if instrument.kind in (Kind.OPTION, Kind.MARGIN) or held is None:
         return 1
+    if state.rulebook.liquidation.step_rule == "smallest_cut":
+        return int(held.contracts // (instrument.lot_size or QUANTUM))
     return len(state.rulebook.tier_table(instrument, key.margin_mode).tiers)
 
 

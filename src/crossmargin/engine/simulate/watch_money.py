@@ -85,10 +85,14 @@ def _left(state: State, event: e.MoneyMoved) -> None:
 
 
 def _fits(state: State, event: e.OrderAccepted) -> None:
-    """M9: what is accepted lies on the tick and the lot; nobody offers to pay, or to take, a price beyond the band."""
+    """M9: what is accepted lies on the tick and the lot; nobody offers to pay, or to take, a price beyond the band.
+
+    An order that closes a loan is for whatever is left of it, lot or no lot.
+    """
     order = event.ticket.order
     instrument = state.instrument(order.instrument)
-    if instrument.lot_size and order.contracts % instrument.lot_size:
+    closes_loan = order.reduce_only and order.margin_currency
+    if instrument.lot_size and not closes_loan and order.contracts % instrument.lot_size:
         raise BreachError("M9", f"{event.ticket.id}: {order.contracts} is no multiple of {instrument.lot_size}")
     if order.price is None:
         return

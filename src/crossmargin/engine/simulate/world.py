@@ -27,6 +27,7 @@ KINDS = (
     "limit", "market", "post_only", "ioc", "fok", "reduce_only", "waiting", "cancel", "cancel_all", "amend", "close",
     "close_all", "leverage", "margin_mode", "position_mode", "margin", "deposit", "withdraw", "send", "mark", "crash",
     "doubt", "funding", "timer", "switch", "repeat", "expiry", "hedge", "malformed", "late", "same_price",
+    "interest",
 )  # fmt: skip
 _RARE = {
     *("switch", "expiry", "doubt", "close_all", "cancel_all", "position_mode", "crash", "timer", "send"),
@@ -68,7 +69,8 @@ def draw(dice: Dice, names: Sequence[str] = NAMES) -> World:
         book = book.with_rules(option=msgspec.structs.replace(book.rules.option, maintenance=rates))
     fee = dice.pick(("0", "0.0005", "0.001"))
     rebate = dice.pick(("0", "0.0002", "-0.0001"))
-    book = _with(book, [_instrument(name, fee, rebate) for name in listed])
+    lends = dice.chance(600)
+    book = _with(book, [_instrument(name, fee, rebate, lends=lends) for name in listed])
     book = msgspec.structs.replace(
         book,
         liquidation=msgspec.structs.replace(
@@ -91,11 +93,11 @@ def draw(dice: Dice, names: Sequence[str] = NAMES) -> World:
     )
 
 
-def _instrument(name: str, taker: str, maker: str) -> Instrument:
+def _instrument(name: str, taker: str, maker: str, *, lends: bool) -> Instrument:
     base, quote = name.split("-")[:2]
     inverse = quote == "USD"
     if name == SPOT:
-        return _spot(base, quote, taker, maker)
+        return _spot(base, quote, taker, maker, kind=Kind.MARGIN if lends else Kind.SPOT)
     if name in OPTIONS:
         return _option(name, base, quote, taker, maker)
     return Instrument(
@@ -115,10 +117,10 @@ def _instrument(name: str, taker: str, maker: str) -> Instrument:
     )
 
 
-def _spot(base: str, quote: str, taker: str, maker: str) -> Instrument:
+def _spot(base: str, quote: str, taker: str, maker: str, *, kind: Kind) -> Instrument:
     return Instrument(
         id=SPOT,
-        kind=Kind.SPOT,
+        kind=kind,
         base=base,
         quote=quote,
         settle=quote,
