@@ -128,7 +128,6 @@ class Peer:
     Attributes:
         heard: What came, in order.
         closed: Code and reason of the close.
-        deaf: While set, nothing more is taken from the server.
     """
 
     def __init__(self, place: Place, path: str) -> None:
@@ -136,10 +135,10 @@ class Peer:
         self.place = place
         self.heard: list[Any] = []
         self.closed: tuple[int, str] | None = None
-        self.deaf = False
         self._said: asyncio.Queue[MutableMapping[str, Any]] = asyncio.Queue()
         self._said.put_nowait({"type": "websocket.connect"})
         self._listening = asyncio.Event()
+        self._listening.set()
         scope = {"type": "websocket", "path": f"/ws/v5/{path}", "client": ("127.0.0.1", 1)}
         self.task = asyncio.create_task(self._serve(scope))
 
@@ -147,8 +146,7 @@ class Peer:
         await self.place.hub(scope, self._said.get, self._take)
 
     async def _take(self, message: MutableMapping[str, Any]) -> None:
-        while self.deaf:
-            await self._listening.wait()
+        await self._listening.wait()
         if message["type"] == "websocket.close":
             self.closed = message["code"], message["reason"]
             self._said.put_nowait({"type": "websocket.disconnect"})
@@ -182,10 +180,12 @@ class Peer:
         await self.say({"op": op, "args": list(args)})
         return self.heard[before:]
 
-    def listen(self) -> None:
-        """Take again what the server sends."""
-        self.deaf = False
-        self._listening.set()
+    def listen(self, on: bool = True) -> None:
+        """Take what the server sends, or take nothing more."""
+        if on:
+            self._listening.set()
+        else:
+            self._listening.clear()
 
     def pushes(self, channel: str) -> list[Any]:
         """Data of a channel."""
