@@ -52,11 +52,13 @@ class Outside:
 
 
 @contextmanager
-def served(text: str = "generated:7") -> Iterator[Outside]:
-    """Serve an exchange in a thread of its own until the block ends."""
+def served(text: str = "generated:7", *, driven: bool = False) -> Iterator[Outside]:
+    """Serve an exchange in a thread of its own until the block ends; `driven`: its market lives by itself."""
     exchange = open_exchange(market.open(text), Options(calls=0)).exchange
-    app = application(exchange, calls=0, driven=False)
-    config = uvicorn.Config(app, port=0, log_level="warning", access_log=False, ws="none", timeout_graceful_shutdown=1)
+    app = application(exchange, calls=0, driven=driven)
+    config = uvicorn.Config(
+        app, port=0, log_level="warning", access_log=False, ws="websockets-sansio", timeout_graceful_shutdown=1
+    )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
