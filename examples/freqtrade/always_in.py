@@ -1,9 +1,10 @@
 """A freqtrade strategy that is always in the market: it shows the way of an order, not a way to earn."""
 
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import datetime, timedelta
 
+from freqtrade.persistence import Trade
 from freqtrade.strategy import IStrategy
+from pandas import DataFrame
 
 
 class AlwaysIn(IStrategy):
@@ -13,28 +14,29 @@ class AlwaysIn(IStrategy):
     timeframe = "1m"
     startup_candle_count = 5
     process_only_new_candles = False
-    minimal_roi = {"0": 10}
+    minimal_roi = {"0": 10}  # noqa: RUF012 - as freqtrade has it
     stoploss = -0.05
-    order_types = {"entry": "market", "exit": "market", "stoploss": "market", "stoploss_on_exchange": True}
+    order_types = {  # noqa: RUF012 - as freqtrade has it
+        "entry": "market", "exit": "market", "stoploss": "market", "stoploss_on_exchange": True,
+    }  # fmt: skip
 
-    def populate_indicators(self, dataframe: Any, metadata: dict[str, Any]) -> Any:
+    def populate_indicators(self, dataframe: DataFrame, metadata: dict[str, str]) -> DataFrame:
         """None are needed."""
         return dataframe
 
-    def populate_entry_trend(self, dataframe: Any, metadata: dict[str, Any]) -> Any:
+    def populate_entry_trend(self, dataframe: DataFrame, metadata: dict[str, str]) -> DataFrame:
         """Each bar says: buy."""
         dataframe["enter_long"] = 1
         return dataframe
 
-    def populate_exit_trend(self, dataframe: Any, metadata: dict[str, Any]) -> Any:
+    def populate_exit_trend(self, dataframe: DataFrame, metadata: dict[str, str]) -> DataFrame:
         """No bar says: sell."""
         return dataframe
 
-    def leverage(self, *_: Any, **__: Any) -> float:
+    def leverage(self, *_: object, **__: object) -> float:
         """Three times."""
         return 3.0
 
-    def custom_exit(self, pair: str, trade: Any, current_time: datetime, *_: Any, **__: Any) -> str | None:
+    def custom_exit(self, pair: str, trade: Trade, current_time: datetime, *_: object, **__: object) -> str | None:
         """Leave after 20 seconds."""
-        held = datetime.now(UTC) - trade.open_date_utc
-        return "held long enough" if held > timedelta(seconds=20) else None
+        return "held long enough" if current_time - trade.open_date_utc > timedelta(seconds=20) else None

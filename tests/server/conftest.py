@@ -14,9 +14,17 @@ def outside() -> Iterator[Outside]:
         yield found
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def inside() -> Iterator[Inside]:
     """An exchange in this process."""
+    found = Inside()
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def fresh() -> Iterator[Inside]:
+    """One that a test has to itself."""
     found = Inside()
     yield found
     found.close()

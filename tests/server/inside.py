@@ -106,8 +106,9 @@ class Inside:
 
     # ------------------------------------------------------------------ the venue's side
 
-    def account(self, name: str, usdt: str = "10000", scopes: tuple[str, ...] = SCOPES) -> NewKey:
-        """An account with money in both purses, and a key for it."""
+    def account(self, name: str = "", usdt: str = "10000", scopes: tuple[str, ...] = SCOPES) -> NewKey:
+        """An account with money in both purses, and a key for it; without a name it is one that no other test has."""
+        name = name or f"who{len(self.exchange.keys.accounts())}"
         self.exchange.venue.run([payment(name, usdt, self.clock()), payment(funding_account(name), usdt, self.clock())])
         return self.exchange.keys.create(name, scopes=scopes, now=self.clock())
 

@@ -16,7 +16,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from msgspec import Struct
 
-from crossmargin.errors import InputError
+from crossmargin.errors import InputError, JournalError
 
 __all__ = ["SCOPES", "Key", "KeyStore", "NewKey"]
 
@@ -76,7 +76,7 @@ class KeyStore:
         """Open, or make both files."""
         self.path = Path(path)
         self._cipher = AESGCM(_master(Path(f"{path}.master")))
-        made = not self.path.exists()
+        self.path.touch(0o600)  # before it is opened: what lies beside it gets the same mode
         try:
             self._db = apsw.Connection(str(path))
             self._db.set_busy_timeout(5000)
@@ -84,8 +84,6 @@ class KeyStore:
             self._db.execute(_SCHEMA)
         except apsw.Error as error:
             raise InputError(str(path), "", f"not a key database: {error}") from None
-        if made:
-            self.path.chmod(0o600)
         _private(self.path)
         self._version = -1
         self._look_again = 0.0
@@ -139,7 +137,17 @@ class KeyStore:
     # ------------------------------------------------------------------ checking
 
     def find(self, key: str) -> tuple[Key, bytes] | None:
-        """A key that holds, with its secret; within a quarter of a second of a change by another process."""
+        """A key that holds, with its secret; within a quarter of a second of a change by another process.
+
+        Raises:
+            JournalError: the file cannot be read; nobody is let in.
+        """
+        try:
+            return self._find(key)
+        except apsw.Error as error:
+            raise JournalError(str(self.path), f"keys cannot be read: {error}") from None
+
+    def _find(self, key: str) -> tuple[Key, bytes] | None:
         moment = time.monotonic()
         if moment >= self._look_again:
             self._look_again = moment + _FRESH_SECONDS

@@ -1,6 +1,7 @@
 """The ASGI application behind ``/api/v5``: from a request to its envelope."""
 
 import inspect
+import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 from urllib.parse import parse_qsl
@@ -14,6 +15,7 @@ from crossmargin.server.keys import Key
 from crossmargin.server.okx.acks import Acks
 from crossmargin.server.okx.answers import OkxError, failed, ok
 from crossmargin.server.okx.call import Call
+from crossmargin.server.okx.denials import Denials
 from crossmargin.server.okx.limits import Budgets
 from crossmargin.server.okx.routes import Route, find
 
@@ -25,7 +27,8 @@ Send = Callable[[Message], Awaitable[None]]
 
 _BODY_MAX = 64 * 1024
 _QUERY_MAX = 8 * 1024
-_OK, _FORBIDDEN, _NOT_FOUND, _TOO_LARGE, _BROKEN = 200, 401, 404, 413, 503
+_OK, _FORBIDDEN, _NOT_FOUND, _TOO_LARGE, _OURS, _BROKEN = 200, 401, 404, 413, 500, 503
+_LOG = logging.getLogger("crossmargin.server")
 _ENCODE = msgspec.json.Encoder().encode
 PREFIX = "/api/v5/"
 
@@ -42,6 +45,7 @@ class OkxApp:
         """Keep both."""
         self.exchange = exchange
         self.budgets = budgets
+        self.denials = Denials()
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
@@ -49,10 +53,14 @@ class OkxApp:
             status, body = _OK, await self._answer(scope, receive)
         except OkxError as error:
             status, body = error.status, failed(error)
+            self.denials.note(error, scope["method"], scope["path"], _key_shown(scope), self.exchange.now())
         except JournalError:
             status, body = _BROKEN, failed(OkxError("50001", "Service temporarily unavailable.", _BROKEN))
         except CrossMarginError as error:
             status, body = _OK, failed(OkxError("51000", str(error)))
+        except Exception:
+            _LOG.exception("%s %s", scope["method"], scope["path"][:100])
+            status, body = _OURS, failed(OkxError("50026", "System error. Try again later.", _OURS))
         headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
         headers.append((b"cache-control", b"no-store"))
         await send({"type": "http.response.start", "status": status, "headers": headers})
@@ -96,6 +104,11 @@ class OkxApp:
         if not isinstance(given, dict):
             raise OkxError("50002", "JSON syntax error")
         return Call(self.exchange, key, given)
+
+
+def _key_shown(scope: Message) -> str:
+    """The name of the key in a request's headers, as it came."""
+    return next((value.decode("latin-1") for name, value in scope["headers"] if name == b"ok-access-key"), "")
 
 
 def _weight(route: Route, call: Call) -> int:

@@ -37,7 +37,7 @@ _MARKET = "-1"
 def instrument_in(exchange: Exchange, given: Parameters) -> Instrument:
     """The instrument of an order, by ``instId`` or ``instIdCode``."""
     code = given.text("instIdCode")
-    if "instId" not in given and code.isascii() and code.isdigit() and len(code) < 10:  # noqa: PLR2004
+    if "instId" not in given and code.isascii() and code.isdigit() and code == code.lstrip("0")[:9]:
         return exchange.listed(exchange.named_by(int(code)))
     return exchange.listed(given.required("instId"))
 
