@@ -58,8 +58,24 @@ def data_dir() -> Path:
     return folder
 
 
+def _tell_flows(terminalreporter: pytest.TerminalReporter) -> None:
+    """How many flows of other engines were told as stories, and which were left, and why."""
+    reports = [
+        each for found in terminalreporter.stats.values() for each in found if getattr(each, "when", "") == "call"
+    ]
+    told = [entry for each in reports for name, entry in each.user_properties if name == "flow"]
+    counts = Counter(outcome for outcome, *_ in told)
+    if counts:
+        absent = "".join(f" of {count} (no vectors)" for outcome, count, _ in told if outcome == "absent")
+        terminalreporter.write_line(f"flows of other engines: {counts['told']} played{absent}, {counts['left']} left")
+    for outcome, case, why in sorted(told):
+        if outcome == "left":
+            terminalreporter.write_line(f"  left: {case}: {why}")
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say in one line how the published vectors fared, then name those that were set aside."""
+    _tell_flows(terminalreporter)
     told = [
         entry
         for reports in terminalreporter.stats.values()
