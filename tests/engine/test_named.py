@@ -72,3 +72,49 @@ def test_every_verb_is_on_the_page(verb: str) -> None:
 def test_every_liquidation_rule_is_on_the_page(key: str) -> None:
     """In its table."""
     assert f"| `{key}` |" in PAGE
+
+
+# ---------------------------------------------------------------- docs/engine-checks.md
+
+CHECKS = (ROOT / "docs" / "engine-checks.md").read_text(encoding="utf-8")
+COUNTS = {"L": 12, "M": 14, "R": 13, "Q": 18, "P": 10, "D": 15, "A": 12}
+FAILURES = 62
+
+
+def rows_of(heading: str) -> list[list[str]]:
+    """Cells of a table of the page."""
+    section = CHECKS.split(f"## {heading}\n", 1)[1].split("\n## ", 1)[0]
+    lines = [line for line in section.splitlines() if line.startswith("| ")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[1:]]
+
+
+def ids_of(cell: str) -> list[str]:
+    """`L1`, or all of `P2-P4`."""
+    first, _, last = cell.partition("-")
+    if not last:
+        return [first]
+    return [f"{first[0]}{number}" for number in range(int(first[1:]), int(last[1:]) + 1)]
+
+
+def test_every_invariant_has_a_row_and_none_is_open() -> None:
+    """All 94 ids, in order, each with what is done about it."""
+    told = [id for row in rows_of("Invariants") for id in ids_of(row[0])]
+    wanted = [f"{letter}{number}" for letter, count in COUNTS.items() for number in range(1, count + 1)]
+    assert [id for id in told if id in wanted] == wanted
+    assert [row[0] for row in rows_of("Invariants") if "open" in row[2].replace("open-interest", "").split()] == []
+
+
+@pytest.mark.parametrize("id", [id for row in rows_of("Invariants") if "planted" in row[2] for id in ids_of(row[0])])
+def test_what_is_planted_is_planted_somewhere(id: str) -> None:
+    """Some test expects the breach of this name."""
+    assert any(each in TESTS for each in (f'"{id}"', f'"^{id}:', f"{id}:", f"({id})"))
+
+
+def test_every_failure_of_others_has_a_row_and_its_tests_exist() -> None:
+    """All 62 numbers once, and every test that a row names."""
+    told = sorted(int(number) for row in rows_of("Failures of others") for number in row[0].split(", "))
+    assert told == list(range(1, FAILURES + 1))
+    named = {
+        word for row in rows_of("Failures of others") for word in row[1].split("`")[1::2] if word.startswith("test_")
+    }
+    assert [name for name in named if f"def {name}" not in TESTS] == []
