@@ -24,6 +24,7 @@ __all__ = ["Past", "PriceKind", "PublicTape", "Settled", "Ticker", "Trade", "amo
 TRADES_KEPT = 500
 SETTLEMENTS_KEPT = 300
 IDS_A_COMMAND = 1_000
+UNREAD_KEPT = 2_000
 
 PriceKind = Literal["last", "mark", "index"]
 
@@ -93,6 +94,7 @@ class PublicTape:
         self._known: set[str | None] = {None}
         self._past = past
         self._series: dict[tuple[PriceKind, str], Series] = {}
+        self._unread: dict[tuple[PriceKind, str], list[tuple[int, Decimal, Decimal, Decimal, Decimal]]] = {}
         self._trades: dict[str, deque[Trade]] = {}
         self._funding: dict[str, FundingRate] = {}
         self._settled: dict[str, deque[Settled]] = {}
@@ -136,19 +138,19 @@ class PublicTape:
             Trade(id=number, instrument=instrument, price=price, contracts=contracts, buys=buys, time=time)
         )
         base, quote = amounts_of(self.instruments[instrument], contracts, price)
-        self._of("last", instrument).put(time, price, contracts=contracts, base=base, quote=quote)
+        self._put("last", instrument, time, price, contracts=contracts, base=base, quote=quote)
 
     def on_mark(self, instrument: str, price: Decimal, time: int, last: Decimal | None = None) -> None:
         """A mark, perhaps a last price, was set."""
         self.time = max(self.time, time)
-        self._of("mark", instrument).put(time, price)
+        self._put("mark", instrument, time, price)
         if last is not None:
-            self._of("last", instrument).put(time, last)
+            self._put("last", instrument, time, last)
 
     def on_index(self, pair: str, price: Decimal, time: int) -> None:
         """An index was set."""
         self.time = max(self.time, time)
-        self._of("index", pair).put(time, price)
+        self._put("index", pair, time, price)
 
     def on_funding(self, instrument: str, rate: FundingRate) -> None:
         """The rate as it stands."""
@@ -241,11 +243,27 @@ class PublicTape:
 
     # ------------------------------------------------------------------ inside
 
+    def _put(
+        self, kind: PriceKind, name: str, time: int, price: Decimal, *, contracts: Decimal = ZERO,
+        base: Decimal = ZERO, quote: Decimal = ZERO,
+    ) -> None:  # fmt: skip
+        """Add a price; of what nobody has read yet it only waits, so that its past need not be drawn."""
+        series = self._series.get((kind, name))
+        if series is not None:
+            series.put(time, price, contracts=contracts, base=base, quote=quote)
+            return
+        waiting = self._unread.setdefault((kind, name), [])
+        waiting.append((time, price, contracts, base, quote))
+        if len(waiting) >= UNREAD_KEPT:
+            self._of(kind, name)
+
     def _of(self, kind: PriceKind, name: str) -> Series:
         found = self._series.get((kind, name))
         if found is None:
             past = self._past(kind, name)
             found = self._series[kind, name] = Series(past.minutes, past.hours)
+            for time, price, contracts, base, quote in self._unread.pop((kind, name), ()):
+                found.put(time, price, contracts=contracts, base=base, quote=quote)
         return found
 
     def _day(self, instrument: str, series: Series) -> Candle:
