@@ -2,6 +2,7 @@
 
 from decimal import Decimal, localcontext
 
+import msgspec
 import pytest
 from tests.engine.stories import scenario
 
@@ -9,8 +10,10 @@ from crossmargin.domain import command as c
 from crossmargin.domain import event as e
 from crossmargin.domain.arithmetic import EXACT
 from crossmargin.engine.engine import Engine
+from crossmargin.engine.interest import accrue
 from crossmargin.engine.invariants import BreachError
 from crossmargin.engine.scenario import Story, play
+from crossmargin.engine.simulate import watch_money
 from crossmargin.errors import InputError
 from crossmargin.rulebook import load
 
@@ -138,6 +141,26 @@ def test_a_short_backed_by_coins(story: Story) -> None:
     expect   ann balance 1.25 ETH
     """
     assert story.engine.state.cash("ann", "USDT") == 0
+
+
+@scenario
+def test_one_coin_at_ten_times_needs_a_tenth_of_it(story: Story) -> None:
+    """
+    rulebook okx
+    tiers    BTC-USDT 0.03
+    fees     BTC-USDT 0 0
+    deposit  ann 0.1 BTC
+    deposit  ben 5 BTC
+    leverage ann BTC-USDT 10
+    mark     BTC-USDT 100000
+    ask      ben 2 BTC-USDT @ 100000 spot
+    bid      ann 1.1 BTC-USDT @ 100000 ccy=BTC
+    expect   refused insufficient_margin             # 0.11 of 0.1
+    bid      ann 1 BTC-USDT @ 100000 ccy=BTC
+    expect   ann owes 100000 USDT
+    expect   ann balance 0.1 BTC
+    """
+    assert story.engine.state.assessment("ann").currencies["BTC"].initial_margin == D("0.1")
 
 
 @scenario
@@ -407,6 +430,31 @@ def test_what_is_owed_is_what_is_lent() -> None:
         engine.state.cells["USDT"]["outside"] += 1
         with pytest.raises(BreachError, match=r"^L12:"):
             engine.check()
+
+
+@pytest.mark.parametrize(
+    ("changes", "id"),
+    [
+        ({"period": 0}, "P7"),
+        ({"rate": D("0.2")}, "L12"),
+        ({"transfers": ()}, "L12"),
+        ({"positions": ()}, "L12"),
+    ],
+)
+def test_interest_that_is_not_what_was_lent_is_watched(changes: dict[str, object], id: str) -> None:
+    """Planted: a period again, another rate, nothing earned, nobody charged; as decided it is let through."""
+    story = play(
+        "instrument ETH-USDT like=ETH-USDT-SWAP kind=margin\ntiers ETH-USDT 0.03\ndeposit ann 1000 USDT\n"
+        "deposit ben 1 ETH\nmark ETH-USDT 1000\nask ben 1 ETH-USDT @ 1000 spot\nbid ann 1 ETH-USDT @ 1000\n"
+        "interest BTC 0.1 period=0"
+    )
+    state = story.engine.state
+    with localcontext(EXACT):
+        (event,) = accrue(state, c.AccrueInterest(currency="USDT", rate=D("0.1"), period=1))
+        watch_money.before(state, event)
+        state.periods["interest/USDT"] = 0
+        with pytest.raises(BreachError, match=f"^{id}:"):
+            watch_money.before(state, msgspec.structs.replace(event, **changes))
 
 
 def test_interest_below_zero_is_an_error_at_the_door() -> None:

@@ -5,9 +5,10 @@ from decimal import Decimal
 from typing import Any
 
 from crossmargin.domain import event as e
-from crossmargin.domain.arithmetic import ZERO
+from crossmargin.domain.arithmetic import ZERO, ceil_to
 from crossmargin.domain.instrument import Kind
-from crossmargin.domain.ledger import Ticket
+from crossmargin.domain.ledger import QUANTUM, Ticket
+from crossmargin.engine.interest import period_of
 from crossmargin.engine.invariants import BreachError
 from crossmargin.engine.state import State
 
@@ -134,10 +135,26 @@ def _funding(state: State, event: e.FundingSettled) -> None:
         raise BreachError("P8", f"{event.instrument}: {event.rate} on a {event.mark} in doubt")
 
 
+def _interest(state: State, event: e.InterestAccrued) -> None:
+    """P7: a period counts once. L12: each debt grows by its interest, rounded up, and the lender earns the sum."""
+    if event.period <= state.periods.get(period_of(event.currency), -1):
+        raise BreachError("P7", f"interest on {event.currency}: period {event.period} again")
+    grown = ZERO
+    for held in event.positions:
+        old = state.held(held.key)
+        due = ZERO if old is None else ceil_to(old.liability * event.rate, QUANTUM)
+        if old is None or held.interest - old.interest != due or held.liability != old.liability:
+            raise BreachError("L12", f"{held.key.cell} owes {held.interest} of interest, {due} were added")
+        grown += due
+    if grown != sum((each.amount for each in event.transfers), ZERO):
+        raise BreachError("L12", f"{grown} {event.currency} of interest, {event.transfers} earned")
+
+
 _BEFORE: dict[type, Callable[[State, Any], None]] = {
     e.MoneyMoved: _leaves,
     e.OrderAccepted: _fits,
     e.Filled: _fill_fits,
     e.FundingSettled: _funding,
+    e.InterestAccrued: _interest,
 }
 _AFTER: dict[type, Callable[[State, Any], None]] = {e.MoneyMoved: _left, e.Filled: _cap}
