@@ -418,6 +418,26 @@ def test_nothing_is_lent_where_no_tiers_say_what_it_needs(story: Story) -> None:
     assert not story.engine.state.cell("loans", "USDT")
 
 
+@scenario
+def test_rules_that_cannot_judge_what_is_held_do_not_come_in(story: Story) -> None:
+    """
+    instrument ETH-USDT like=ETH-USDT-SWAP kind=margin
+    tiers    ETH-USDT 0.03
+    deposit  ann 1000 USDT
+    deposit  ben 1 ETH
+    mark     ETH-USDT 1000
+    change   okx
+    expect   events rulebook_changed
+    """
+    assert story.engine.state.rulebook.venue == "okx"
+    held = play(
+        "instrument ETH-USDT like=ETH-USDT-SWAP kind=margin\ntiers ETH-USDT 0.03\ndeposit ann 1000 USDT\n"
+        "deposit ben 1 ETH\nmark ETH-USDT 1000\nask ben 1 ETH-USDT @ 1000 spot\nbid ann 1 ETH-USDT @ 1000\n"
+        "change okx\nexpect refused mode_not_offered"
+    )
+    assert held.engine.state.rulebook.venue == "textbook"
+
+
 def test_what_is_owed_is_what_is_lent() -> None:
     """L12, planted: a debt that the lender knows nothing of."""
     engine = play(

@@ -17,8 +17,9 @@ from crossmargin.engine.execute import cover, execute
 from crossmargin.engine.orders import cancelled, judge, market_open
 from crossmargin.engine.settle import Effect, close, moved, receives
 from crossmargin.engine.state import State
-from crossmargin.errors import MissingDataError
+from crossmargin.errors import MissingDataError, UnsupportedError
 from crossmargin.margin.admission import refuse
+from crossmargin.margin.assess import assess
 from crossmargin.margin.options import exercise_value
 from crossmargin.margin.valuation import value_at
 from crossmargin.matching.triggers import fired, trail, watched
@@ -43,13 +44,15 @@ def list_instrument(state: State, command: c.ListInstrument) -> Iterator[e.Event
 
 
 def change_rulebook(state: State, command: c.ChangeRulebook) -> Iterator[e.Event]:
-    """Other rules from now on, if they know every listed instrument."""
+    """Other rules from now on, if they know every listed instrument and can judge every account as it is."""
     book = state.rulebooks.get(command.rulebook)
     why = "" if book is not None else f"no rulebook named {command.rulebook}"
     if book is not None:
         try:
             why = next((text for name in state.listings if (text := guards.listable(book, book.instrument(name)))), "")
-        except MissingDataError as error:
+            for name in state.owners:
+                assess(state.account(name), state.marks, book)
+        except (MissingDataError, UnsupportedError) as error:
             why = str(error)
     if why:
         yield e.Refused(account="", refusal=refuse(state.rulebook, RejectReason.MODE_NOT_OFFERED, note=why))
