@@ -35,8 +35,9 @@ _ENDING = (e.Filled, e.LiquidationFill, e.OrderCancelled)
 def _ended(state: State, event: e.Event) -> list[tuple[Ticket, Decimal]]:
     """Orders with stops that an event is about to end, and how much of each is filled then."""
     if isinstance(event, e.Filled):
-        found = [(state.tickets[name], event.contracts) for name in (event.taker, event.maker)]
-        return [(each, each.order.contracts) for each, size in found if _carries(each) and each.order.remaining == size]
+        pair = (state.tickets[event.taker], state.tickets[event.maker])
+        found = [each for each in pair if _carries(each) and each.order.remaining == event.contracts]
+        return [(each, each.order.contracts) for each in found]
     if isinstance(event, e.LiquidationFill):
         maker = state.tickets[event.maker]
         filled = _carries(maker) and maker.order.remaining == event.contracts

@@ -22,7 +22,6 @@ from crossmargin.engine.standing import EMPTY, NONE, Exposure, Pools, Standings
 __all__ = ["Bounds"]
 
 _CROSS = MarginMode.CROSS
-_NOTHING = (ZERO, ZERO)
 
 Fills = list[tuple[Decimal, Decimal]]
 """Price and size of each fill."""
@@ -46,25 +45,20 @@ class Bounds(Standings):
             return False
 
     def _calm(self, owner: Owner, exposure: Exposure) -> bool:
-        pools, sums = exposure.pools, owner.load.sums
-        for currency in pools if not sums else {**pools, **{self._settle(name): None for name in sums}}:
-            gain, _, requires = pools.get(currency, NONE)
+        pools = exposure.pools
+        for currency, (gain, _, requires) in pools.items():
             if self._cash(owner, currency) + gain <= self.warn * requires:
                 return False
-        return all(supports > self.warn * requires for _, supports, requires, _ in exposure.isolated.values())
-
-    def _settle(self, instrument: str) -> str:
-        scale = self._scales[instrument]
-        assert scale is not None
-        return scale.settle
+        for currency in owner.load.costs:
+            if currency not in pools and self._cash(owner, currency) <= 0:
+                return False
+        return not exposure.isolated or all(
+            supports > self.warn * requires for _, supports, requires, _ in exposure.isolated.values()
+        )
 
     def _cash(self, owner: Owner, currency: str) -> Decimal:
         """Cash less what orders hold."""
-        cash = self._cells.get(currency, EMPTY).get(owner.cash, ZERO)
-        for name, (_, cost) in owner.load.sums.items():
-            if self._settle(name) == currency:
-                cash -= cost
-        return cash
+        return self._cells.get(currency, EMPTY).get(owner.cash, ZERO) - owner.load.costs.get(currency, ZERO)
 
     def safe(self, owner: Owner) -> Pools | None:
         """The standings of an account in which nothing is to be warned of, relieved or liquidated; None in doubt."""
@@ -103,7 +97,7 @@ class Bounds(Standings):
         cap = scale.table.cap_at(order.leverage)
         if cap is None:
             return True
-        contracts += owner.load.sums.get(order.instrument, _NOTHING)[0]
+        contracts += owner.load.contracts.get(order.instrument, ZERO)
         for key, held in owner.positions.items():
             if key.instrument == order.instrument:
                 contracts += held.contracts
@@ -117,8 +111,7 @@ class Bounds(Standings):
         opens, leverage = _opens(owner, order)
         if opens is None:
             return False
-        rest = contracts
-        loss = at_mark * NOISE
+        rest, loss = contracts, at_mark * NOISE if fills else ZERO
         for at, size in fills:
             value = scale.value(size, at)
             loss += abs(value - scale.value(size, mark)) + value * scale.taker + QUANTUM

@@ -83,10 +83,8 @@ def check_shape(command: c.Command) -> None:
         name = getattr(command, field)
         if name and not _NAME.fullmatch(name):
             raise InputError(kind, field, f"{name[:40]!r}: letters, digits, dot, dash and underscore, at most 64")
-    for field in rest:
-        if getattr(command, field) is not None:
-            _check_rest(command, kind)
-            break
+    if any([getattr(command, field) is not None for field in rest]):
+        _check_rest(command, kind)
 
 
 @cache
@@ -134,7 +132,7 @@ def _nested(command: c.Command) -> Iterator[tuple[str, object]]:
 
 
 def _size(kind: str, field: str, value: object) -> None:
-    if not isinstance(value, Decimal) or not value.is_finite() or value <= 0:
+    if not isinstance(value, Decimal) or not value.is_finite() or value <= ZERO:
         raise InputError(kind, field, f"{value} is not a number above zero")
     text = str(value)
     if len(text) <= _PLACES_MAX and "E" not in text:

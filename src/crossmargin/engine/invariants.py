@@ -184,7 +184,7 @@ def _bounded(state: State) -> None:
         fold = Load()
         for ticket in owner.orders.values():
             state.bounds.put(fold, ticket)
-        if (fold.sums, fold.orders, fold.outside) != (owner.load.sums, owner.load.orders, owner.load.outside):
+        if fold != owner.load:
             raise BreachError("R4", f"{owner.id}: what its orders hold is stale")
         standings = state.bounds.standings(owner)
         if standings:

@@ -92,8 +92,8 @@ def market_open(state: State, instrument: str, *, closing: bool) -> Refusal | No
 
 
 def _ticket(state: State, command: c.PlaceOrder) -> Ticket:
-    contracts = command.contracts
-    if command.reduce_only and not guards.waits(command.type):
+    contracts, waiting = command.contracts, guards.waits(command.type)
+    if command.reduce_only and not waiting:
         contracts = min(contracts, guards.reducible(state, command)) or contracts
     immediate = command.type == _MARKET
     hedged = state.owners[command.account].position_mode == _HEDGE
@@ -122,13 +122,12 @@ def _ticket(state: State, command: c.PlaceOrder) -> Ticket:
         client_id=command.client_id,
         order=order,
         priority=state.counters["priorities"] + 1,
+        state="waiting" if waiting else "working",
     )
     if command.quote_size is not None:
         sized = msgspec.structs.replace(order, contracts=size_of_quote(state, ticket, command.quote_size))
         ticket = msgspec.structs.replace(ticket, order=sized)
-    if not guards.waits(command.type):
-        return ticket
-    return msgspec.structs.replace(ticket, state="waiting")
+    return ticket
 
 
 def _backing(state: State, command: c.PlaceOrder) -> str | None:

@@ -12,18 +12,26 @@ class Load:
     """What the live orders of an account hold at most, carried forward from order to order.
 
     Attributes:
-        orders: Instrument, contracts and cost of each; None for one that bounds do not reach.
-        sums: Contracts and cost by instrument.
+        orders: Each one's share in `contracts` and `costs`; None for one that bounds do not reach.
+        contracts: Contracts by instrument.
+        costs: What they hold, by currency.
         outside: How many orders bounds do not reach.
     """
 
-    __slots__ = ("orders", "outside", "sums")
+    __slots__ = ("contracts", "costs", "orders", "outside")
 
     def __init__(self) -> None:
         """Without orders."""
-        self.orders: dict[str, tuple[str, Decimal, Decimal] | None] = {}
-        self.sums: dict[str, tuple[Decimal, Decimal]] = {}
+        self.orders: dict[str, tuple[str, Decimal, str, Decimal] | None] = {}
+        self.contracts: dict[str, Decimal] = {}
+        self.costs: dict[str, Decimal] = {}
         self.outside = 0
+
+    def __eq__(self, other: object) -> bool:
+        """Whether another one holds the same."""
+        return isinstance(other, Load) and all(getattr(self, name) == getattr(other, name) for name in self.__slots__)
+
+    __hash__ = None  # type: ignore[assignment]
 
 
 class Owner:
@@ -32,6 +40,7 @@ class Owner:
     Attributes:
         id: Name.
         number: Rank of opening, which breaks ties; a name never does.
+        internal: Whether it is an insurance fund, which places no orders.
         position_mode: One-way or hedge.
         timer: When the dead man's timer fires; 0 never.
         currencies: Currencies in which it has, or had, money.
@@ -46,14 +55,15 @@ class Owner:
     """
 
     __slots__ = (
-        "cash", "clients", "currencies", "id", "leverage", "load", "number", "orders", "position_mode", "positions",
-        "reducing", "timer", "warned",
+        "cash", "clients", "currencies", "id", "internal", "leverage", "load", "number", "orders", "position_mode",
+        "positions", "reducing", "timer", "warned",
     )  # fmt: skip
 
     def __init__(self, name: str, number: int) -> None:
         """Open an account."""
         self.id = name
         self.number = number
+        self.internal = name.startswith("insurance:")
         self.position_mode = PositionMode.ONE_WAY
         self.timer = 0
         self.cash = f"cash/{name}"
@@ -65,11 +75,6 @@ class Owner:
         self.leverage: dict[tuple[str, MarginMode], Decimal] = {}
         self.clients: dict[str, tuple[str, str]] = {}
         self.warned: dict[str, None] = {}
-
-    @property
-    def internal(self) -> bool:
-        """Whether it is an insurance fund, which places no orders."""
-        return self.id.startswith("insurance:")
 
     def live(self) -> list[Ticket]:
         """Orders that are in the book or at work, the oldest first; waiting ones hold no margin."""

@@ -129,15 +129,16 @@ def trade(
         return _exchange(terms, contracts, value)
     held = against(state, terms)
     closing = min(contracts, held.contracts) if held is not None else ZERO
-    effect = Effect()
+    effect = None
     if held is not None and closing:
         part = value if closing == contracts else floor_to(scaled(value, closing, contracts), QUANTUM)
         fee = fee_of(charged(terms.instrument, closing, part), terms.fee_rate)
         effect = close(state, held, contracts=closing, value=part, fee=fee)
         contracts, value = contracts - closing, value - part
-    if contracts:
-        effect += _open(state, terms, contracts=contracts, value=value, price=price, fill=fill)
-    return effect
+    if effect is not None and not contracts:
+        return effect
+    opened = _open(state, terms, contracts=contracts, value=value, price=price, fill=fill)
+    return opened if effect is None else effect + opened
 
 
 def _exchange(terms: Terms, coins: Decimal, value: Decimal) -> Effect:

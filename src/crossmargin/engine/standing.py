@@ -118,9 +118,9 @@ class Standings:
         if held is None:
             load.outside += 1
         elif held is not _FREE:
-            name, contracts, cost = held
-            sums = load.sums.get(name)
-            load.sums[name] = (contracts, cost) if sums is None else (sums[0] + contracts, sums[1] + cost)
+            name, contracts, currency, cost = held
+            load.contracts[name] = load.contracts.get(name, ZERO) + contracts
+            load.costs[currency] = load.costs.get(currency, ZERO) + cost
 
     def drop(self, load: Load, order: str) -> None:
         """Count an order no more."""
@@ -131,22 +131,20 @@ class Standings:
             load.outside -= 1
         if held is None or held is _FREE:
             return
-        name, contracts, cost = held
-        sums = load.sums[name]
-        if sums[0] == contracts:
-            del load.sums[name]
-        else:
-            load.sums[name] = (sums[0] - contracts, sums[1] - cost)
+        name, contracts, currency, cost = held
+        _take(load.contracts, name, contracts)
+        _take(load.costs, currency, cost)
 
-    def _held(self, order: Order) -> tuple[str, Decimal, Decimal] | None:
-        """Instrument, contracts and cost of an order; nothing of one that only reduces, None outside of the bounds."""
+    def _held(self, order: Order) -> tuple[str, Decimal, str, Decimal] | None:
+        """Instrument, contracts, currency and cost; nothing of what only reduces, None outside of the bounds."""
         scale = self.scale(order.instrument)
         if scale is None or order.price is None or not self.admits:
             return None
         if order.reduce_only:
             return _FREE
         remaining = order.remaining
-        return order.instrument, remaining, scale.hold(scale.value(remaining, order.price), order.leverage)
+        cost = scale.hold(scale.value(remaining, order.price), order.leverage)
+        return order.instrument, remaining, scale.settle, cost
 
     # ------------------------------------------------------------------ standings
 
@@ -174,14 +172,14 @@ class Standings:
             pool = found[id] = Standing(supports)
             pool.requires, pool.gross, pool.names = requires, value + self.warn * requires, [name]
         parts = exposure.parts.copy()
-        for name, (contracts, cost) in owner.load.sums.items():
-            scale = self._scales[name]
-            assert scale is not None
-            pool = self._pool(found, owner, scale.settle)
+        for currency, cost in owner.load.costs.items():
+            pool = self._pool(found, owner, currency)
             pool.supports -= cost
             pool.spare -= cost
-            if self._counts_orders:
-                parts[name] = _joined(parts.get(name), contracts, scale.value(contracts, self._marks[name]))
+        for name, contracts in owner.load.contracts.items() if self._counts_orders else ():
+            scale = self._scales[name]
+            assert scale is not None
+            parts[name] = _joined(parts.get(name), contracts, scale.value(contracts, self._marks[name]))
         if extra is not None:
             name, contracts, value = extra
             scale = self._scales[name]
@@ -276,10 +274,19 @@ class Standings:
             pool.names.append(name)
 
 
+def _take(sums: dict[str, Decimal], name: str, amount: Decimal) -> None:
+    """Take an amount off a sum; a sum of nothing is none."""
+    left = sums[name] - amount
+    if left:
+        sums[name] = left
+    else:
+        del sums[name]
+
+
 def _joined(part: tuple[Decimal, Decimal] | None, contracts: Decimal, value: Decimal) -> tuple[Decimal, Decimal]:
     return (contracts, value) if part is None else (part[0] + contracts, part[1] + value)
 
 
 EMPTY: dict[str, Decimal] = {}
 NONE = (ZERO, ZERO, ZERO)
-_FREE = ("", ZERO, ZERO)
+_FREE = ("", ZERO, "", ZERO)

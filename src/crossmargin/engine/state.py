@@ -40,6 +40,7 @@ class State:
         A `plain` one has no bounds: every question is asked of the exact rules.
         """
         self.rulebook = rulebook
+        self.default_leverage = Decimal(rulebook.rules.default_leverage)
         self.plain = plain
         self.rulebooks = dict(rulebooks)
         self.rulebook_name = ""
@@ -185,7 +186,7 @@ class State:
     def leverage(self, account: str, instrument: str, mode: MarginMode) -> Decimal:
         """Leverage chosen, else the rulebook's default."""
         chosen = self.owners[account].leverage.get((instrument, mode))
-        return chosen if chosen is not None else Decimal(self.rulebook.rules.default_leverage)
+        return chosen if chosen is not None else self.default_leverage
 
     # ------------------------------------------------------------------ writing
 
@@ -239,13 +240,15 @@ class State:
         else:
             cells.pop(name, None)
             self.dirty["cell", currency, name] = None
-        parts = name.split("/", 2)
-        if len(parts) > 1 and parts[1] in self.owners:
-            if parts[0] == "cash":
-                self.owners[parts[1]].currencies[currency] = None
-            elif parts[0] == "margin":
-                self.bounds.forget(parts[1])
-            self.touch(parts[1])
+        if name.startswith("cash/"):
+            owner = self.owners.get(name[5:])
+            if owner is not None:
+                owner.currencies[currency] = None
+                self.touch(owner.id)
+        elif "/" in name and not name.startswith("position/"):  # of that, figures only see what is held
+            account = name.split("/", 2)[1]
+            self.bounds.forget(account)
+            self.touch(account)
 
     def put_position(self, held: Held) -> None:
         """Open, change or (at size zero) remove a position."""
@@ -308,6 +311,7 @@ class State:
     def change_rulebook(self, name: str) -> None:
         """Other rules: nothing that was computed under the old ones holds."""
         self.rulebook_name, self.rulebook = name, self.rulebooks[name]
+        self.default_leverage = Decimal(self.rulebook.rules.default_leverage)
         self.listings = {each: (self.rulebook.instrument(each), cap) for each, (_, cap) in self.listings.items()}
         self.rebound()
         for owner in self.owners:
