@@ -11,6 +11,7 @@ from crossmargin.engine.engine import Engine
 from crossmargin.engine.simulate.dice import Dice
 from crossmargin.engine.simulate.moves import first, move
 from crossmargin.engine.simulate.world import World, draw
+from crossmargin.errors import InputError
 
 
 def commands_of(seed: int, count: int) -> tuple[World, list[Command]]:
@@ -25,7 +26,10 @@ def commands_of(seed: int, count: int) -> tuple[World, list[Command]]:
             number = len(found)
             command = opening[number] if number < len(opening) else move(world, dice, engine.state)
         command = msgspec.structs.replace(command, time=number * 1000)
-        engine.submit(command)
+        try:
+            engine.submit(command)
+        except InputError:  # a malformed command never enters a journal
+            continue
         found.append(command)
     return world, found
 
