@@ -4,7 +4,7 @@ Every step is a pure function of what was drawn, of the time and of the engine's
 same commands; what a house account holds and has ordered is read from the engine, never remembered.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 from crossmargin.domain import command as c
@@ -86,9 +86,9 @@ class Market:
         view = view or State(self.rulebook, {})
         lines = (*lines_of(self._listing, self.rulebook), *self._futures(view, time))
         self._prices.start(time, view, lines)
-        move, _ = self._judge.judge(lines, view, time)
+        move, _ = self._judge.judge(_alive(lines, time), view, time)
         options = self._options(move.indices, view, time)
-        price_options(options, move, time)
+        price_options(_alive(options, time), move, time)
         lines = (*lines, *options)
         for line in lines:
             self._add(line, time)
@@ -164,8 +164,7 @@ class Market:
 
     def step(self, time: int, view: State) -> list[c.Command]:
         """What happened since the last step: quotes first, then prices, trades, and settlements that are due."""
-        alive = [line for line in self.lines.values() if not ended(line, time)]
-        move, found = self._judge.judge(alive, view, time)
+        move, found = self._judge.judge(_alive(self.lines.values(), time), view, time)
         self._note(move, time)
         found += Passage(view, self._makers, move, self._band, time).commands()
         for name, mark in move.marks.items():
@@ -251,6 +250,11 @@ class Market:
     @property
     def _band(self) -> Decimal:
         return Decimal(self.rulebook.liquidation.price_band)
+
+
+def _alive(lines: Iterable[Line], time: int) -> list[Line]:
+    """Those that have not ended."""
+    return [line for line in lines if not ended(line, time)]
 
 
 def _open(view: State, kind: Kind) -> list[str]:
