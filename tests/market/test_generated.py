@@ -4,6 +4,8 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec.structs import replace
 from tests.market.venues import START, Venue, problem
 
@@ -479,6 +481,16 @@ def test_a_text_that_names_no_market_is_one_clear_line(text: str, said: str) -> 
     """It says what would be right."""
     assert said in problem(text)
     assert "\n" not in problem(text)
+
+
+@given(
+    st.sampled_from(["generated:", "generated,", "replay:", "generated:7,crash-2025-10-10@", "live:x", ""]), st.text()
+)
+def test_no_text_breaks_anything(kind: str, rest: str) -> None:
+    """Whatever is written, it is a market or one line without a line break."""
+    said = problem(kind + rest)
+    assert len(said.splitlines()) <= 1
+    assert len(said) < 400
 
 
 def test_short_forms() -> None:

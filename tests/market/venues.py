@@ -9,7 +9,7 @@ from crossmargin.domain.account import OrderSide
 from crossmargin.domain.command import Command
 from crossmargin.domain.event import Event
 from crossmargin.engine import Engine
-from crossmargin.errors import InputError
+from crossmargin.errors import InputError, MissingDataError
 from crossmargin.market.market import Market
 
 START = 1_790_000_000_000 // 28_800_000 * 28_800_000 + 3_600_123
@@ -89,6 +89,6 @@ def problem(text: str) -> str:
     """What is said of a market that cannot be made."""
     try:
         market.open(text)
-    except InputError as error:
+    except (InputError, MissingDataError) as error:
         return str(error)
     return ""

@@ -10,9 +10,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from itertools import pairwise
 from math import sqrt
+from os.path import isdir
 from pathlib import Path
 from random import Random
 
+from crossmargin.domain.documents import one_line
 from crossmargin.engine.state import State
 from crossmargin.errors import InputError, MissingDataError
 from crossmargin.market.candles import Bar, read_candles
@@ -73,9 +75,9 @@ def read_folder(folder: str, coins: Iterable[str]) -> dict[str, Reel]:
         InputError: no such folder, a file that can't be read, or two for one coin.
         MissingDataError: none of the files prices a coin of the market.
     """
+    if not isdir(folder):  # which finds none under a name that can't be one, where Path.is_dir may raise
+        raise InputError("--market", "", f"{one_line(folder)}: no such folder")
     path = Path(folder)
-    if not path.is_dir():
-        raise InputError("--market", "", f"{folder}: no such folder")
     found: dict[str, Reel] = {}
     came_from: dict[str, str] = {}
     for file in sorted(each.as_posix() for each in path.iterdir() if each.name.endswith(ENDINGS)):
