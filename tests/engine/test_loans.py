@@ -4,16 +4,20 @@ from decimal import Decimal, localcontext
 
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tests.engine.stories import scenario
 
 from crossmargin.domain import command as c
 from crossmargin.domain import event as e
-from crossmargin.domain.arithmetic import EXACT
+from crossmargin.domain.arithmetic import EXACT, quotient
 from crossmargin.engine.engine import Engine
 from crossmargin.engine.interest import accrue
 from crossmargin.engine.invariants import BreachError
 from crossmargin.engine.scenario import Story, play
+from crossmargin.engine.scenario.verbs import VERBS
 from crossmargin.engine.simulate import watch_money
+from crossmargin.engine.unwind import unwind
 from crossmargin.errors import InputError
 from crossmargin.rulebook import load
 
@@ -436,6 +440,63 @@ def test_rules_that_cannot_judge_what_is_held_do_not_come_in(story: Story) -> No
         "change okx\nexpect refused mode_not_offered"
     )
     assert held.engine.state.rulebook.venue == "textbook"
+
+
+@given(
+    side=st.sampled_from([("bid", "long"), ("ask", "short")]),
+    backing=st.sampled_from(["ETH", "USDT"]),
+    cents=st.tuples(st.integers(90_000, 110_000), st.integers(-500, 500)),
+    size=st.integers(1, 300),
+    mode=st.sampled_from(["", "isolated"]),
+    rate=st.integers(0, 20),
+)
+@settings(max_examples=60, deadline=None)
+def test_closing_at_mark_leaves_what_the_position_was_worth(
+    side: tuple[str, str], backing: str, cents: tuple[int, int], size: int, mode: str, rate: int
+) -> None:
+    """Whichever side, backing and mode, and with interest: the equity before is the cash afterwards, to some quanta."""
+    price, coins = D(cents[0]) / 100, D(size) / 100
+    then = (price * (10_000 + cents[1]) / 10_000).quantize(D("0.01"))
+    other = "ask" if side[0] == "bid" else "bid"
+    with localcontext(EXACT):
+        story = play(
+            "instrument ETH-USDT like=ETH-USDT-SWAP kind=margin\ntiers ETH-USDT 0.01\nrule price_band 0.9\n"
+            f"deposit ann {'10' if backing == 'ETH' else '9000'} {backing}\n"
+            "deposit ben 90 ETH\ndeposit ben 90000 USDT\n"
+            f"leverage ann ETH-USDT 10 {mode}\nmark ETH-USDT {price}\n"
+            f"{other} ben {coins} ETH-USDT @ {price} spot\n"
+            f"{side[0]} ann {coins} ETH-USDT @ {price} ccy={backing} {mode}\n"
+            f"interest ETH {D(rate) / 10_000}\ninterest USDT {D(rate) / 10_000}\nmark ETH-USDT {then}"
+        )
+        figures = story.engine.state.assessment("ann").currencies[backing]
+        before = figures.equity
+        play_on(story, f"{side[0]} ben 20 ETH-USDT @ {then} spot\nclose ann ETH-USDT {side[1]} {mode}")
+        state = story.engine.state
+        assert not state.owners["ann"].positions
+        assert state.cell("loans", "ETH") == state.cell("loans", "USDT") == 0
+        rest = "USDT" if backing == "ETH" else "ETH"
+        over = state.cash("ann", rest) * (quotient(D(1), then) if rest == "USDT" else then)
+        assert abs(state.cash("ann", backing) + over - before) < D("0.00001")
+
+
+def play_on(story: Story, text: str) -> None:
+    """More lines of a story."""
+    for line in text.splitlines():
+        words = line.split()
+        VERBS[words[0]](story, words[1:])
+
+
+def test_nobody_sells_for_nothing() -> None:
+    """A short whose bankruptcy price rounds to nothing finds no offers at it."""
+    story = play(
+        "instrument ETH-USDT like=ETH-USDT-SWAP kind=margin\ntiers ETH-USDT 0.03\ndeposit ann 1000 USDT\n"
+        "deposit ben 9 ETH\ndeposit ben 9000 USDT\nmark ETH-USDT 1000\nbid ben 1 ETH-USDT @ 1000 spot\n"
+        "ask ann 1 ETH-USDT @ 1000\nask ben 1 ETH-USDT @ 1000 spot"
+    )
+    (held,) = story.engine.state.owners["ann"].positions.values()
+    with localcontext(EXACT):
+        assert list(unwind(story.engine.state, held.key, D(0), None)) == []
+        assert isinstance(next(unwind(story.engine.state, held.key, D(1000), None)), e.LiquidationFill)
 
 
 def test_what_is_owed_is_what_is_lent() -> None:
