@@ -208,6 +208,26 @@ def test_an_amended_trigger_fires_from_where_the_price_is_now(story: Story) -> N
 
 
 @scenario
+def test_an_index_price_fires_what_watches_it(story: Story) -> None:
+    """
+    deposit ann 100000 USDT
+    deposit ben 100000 USDT
+    index   ETH-USDT 1000
+    trade   ann +1 ben ETH-USDT-SWAP @ 1000
+    bid     ben 1 ETH-USDT-SWAP @ 990
+    ask     ann 1 ETH-USDT-SWAP @ market stop=980 by=index reduce
+    mark    ETH-USDT-SWAP 975 last=975               # neither is what it watches
+    expect  no order_triggered
+    index   BTC-USDT 970
+    expect  no order_triggered
+    index   ETH-USDT 980
+    expect  events index_set order_triggered filled
+    expect  ann balance 99990 USDT
+    """
+    assert not story.engine.state.owners["ann"].orders
+
+
+@scenario
 def test_an_order_is_as_young_as_its_trigger(story: Story) -> None:
     """
     deposit ann 100000 USDT

@@ -89,6 +89,11 @@ class Instrument(Struct, frozen=True, kw_only=True):
         return self.contract_value * self.multiplier
 
     @property
+    def pair(self) -> str:
+        """Name of its index price: ``BTC-USDT``."""
+        return f"{self.base}-{self.quote}"
+
+    @property
     def underlying(self) -> str:
         """What moves the price: the base currency."""
         return self.base

@@ -34,25 +34,25 @@ def _decided(state: State, command: c.Command, nominate: Nominate) -> Iterator[e
     seen: list[tuple[str, str, Any]] = []
     for event in _ANSWERS[type(command)](state, command):
         yield event
-        _note_prices(event, seen)
+        _note_prices(state, event, seen)
     for event in review(state, nominate):
         yield event
-        _note_prices(event, seen)
+        _note_prices(state, event, seen)
     while seen:
         instrument, source, price = seen.pop(0)
         if state.waiting.get(instrument):
             for event in market.triggers(state, instrument, source, price):
                 yield event
-                _note_prices(event, seen)
+                _note_prices(state, event, seen)
             for event in review(state, nominate):
                 yield event
-                _note_prices(event, seen)
+                _note_prices(state, event, seen)
 
 
-_PRICED = (e.MarkSet, e.Filled, e.LiquidationFill)
+_PRICED = (e.MarkSet, e.IndexSet, e.Filled, e.LiquidationFill)
 
 
-def _note_prices(event: e.Event, seen: list[tuple[str, str, Any]]) -> None:
+def _note_prices(state: State, event: e.Event, seen: list[tuple[str, str, Any]]) -> None:
     """Prices that waiting orders look at."""
     if event.__class__ not in _PRICED:
         return
@@ -60,6 +60,9 @@ def _note_prices(event: e.Event, seen: list[tuple[str, str, Any]]) -> None:
         seen.append((event.instrument, "mark", event.price))
         if event.last is not None:
             seen.append((event.instrument, "last", event.last))
+    elif isinstance(event, e.IndexSet):
+        names = sorted(name for name, waiting in state.waiting.items() if waiting)
+        seen += [(name, "index", event.price) for name in names if state.instrument(name).pair == event.pair]
     elif isinstance(event, e.Filled | e.LiquidationFill):
         seen.append((event.instrument, "last", event.price))
 

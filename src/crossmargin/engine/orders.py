@@ -206,7 +206,7 @@ def _seen(state: State, ticket: Ticket, source: str) -> Decimal:
         settle = state.instrument(order.instrument).settle
         return state.equity(ticket.account, settle)
     prices = getattr(state.marks, source)
-    found = prices.get(order.instrument)
+    found = prices.get(state.instrument(order.instrument).pair if source == "index" else order.instrument)
     return found if found is not None else state.marks.mark_of(order.instrument)
 
 

@@ -231,7 +231,7 @@ class Line(Struct, frozen=True, kw_only=True):
 
 def pair_of(instrument: Instrument) -> str:
     """The index pair of an instrument: ``BTC-USDT``."""
-    return f"{instrument.base}-{instrument.quote}"
+    return instrument.pair
 
 
 def _text(name: str) -> str:
