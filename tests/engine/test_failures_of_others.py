@@ -1,4 +1,4 @@
-"""Failures that other engines have had, as stories in which ours does not have them; numbers of docs/engine-checks.md."""
+"""Failures that other engines have had, as stories in which ours does not have them; numbered as on the page."""
 
 from decimal import Decimal
 

@@ -103,3 +103,23 @@ def test_a_position_keeps_its_leverage_and_its_age(story: Story) -> None:
     (mine,), (other,) = owners["ann"].positions.values(), owners["cat"].positions.values()
     assert mine.leverage == 10
     assert mine.opened < other.opened
+
+
+@scenario
+def test_own_closing_orders_go_before_a_part_is_sold(story: Story) -> None:
+    """
+    rule     step_rule next_lower_tier
+    tiers    ETH-USDT-SWAP 8:0.005 0.02
+    deposit  ann 500 USDT
+    deposit  ben 100000 USDT
+    deposit  cat 100000 USDT
+    leverage ann ETH-USDT-SWAP 50
+    trade    ann +10 ben ETH-USDT-SWAP @ 1000
+    ask      ann 2 ETH-USDT-SWAP @ 1050 reduce
+    bid      cat 10 ETH-USDT-SWAP @ 968
+    mark     ETH-USDT-SWAP 968                            # 180 < 193.6: 2 are sold, and 8 could still be reduced by 2
+    expect   events liquidation_step order_cancelled liquidation_fill
+    expect   ann position ETH-USDT-SWAP +8
+    expect   ann orders 0
+    """
+    assert [each.why for each in story.last if isinstance(each, e.OrderCancelled)] == ["liquidation"]
