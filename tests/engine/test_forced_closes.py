@@ -123,3 +123,43 @@ def test_own_closing_orders_go_before_a_part_is_sold(story: Story) -> None:
     expect   ann orders 0
     """
     assert [each.why for each in story.last if isinstance(each, e.OrderCancelled)] == ["liquidation"]
+
+
+@scenario
+def test_what_rounding_leaves_to_a_bankrupt_account_goes_to_the_fund(story: Story) -> None:
+    """
+    deposit  ann 100 USDT
+    deposit  ben 100000 USDT
+    leverage ann ETH-USDT-SWAP 100
+    leverage ann BTC-USDT-SWAP 100
+    trade    ann +3 ben ETH-USDT-SWAP @ 1000
+    trade    ann +0.07 ben BTC-USDT-SWAP @ 50000
+    mark     ETH-USDT-SWAP 900       # -200, shared as 13.5 to 17.5: values 2,787.0967742 and 3,612.90322581, rounded up
+    expect   ann flat
+    expect   ann balance 0 USDT
+    expect   fund USDT 0.00000001 USDT
+    """
+    assert story.engine.state.cash("ben", "USDT") == D("100099.99999999")
+
+
+@scenario
+def test_the_charge_of_one_leg_leaves_the_share_of_the_others(story: Story) -> None:
+    """
+    rule     penalty flat
+    rule     penalty_rate 0.01
+    deposit  ann 500 USDT
+    deposit  ben 100000 USDT
+    deposit  cat 100000 USDT
+    leverage ann ETH-USDT-SWAP 100
+    leverage ann BTC-USDT-SWAP 100
+    trade    ann +10 ben ETH-USDT-SWAP @ 1000
+    trade    ann +0.2 ben BTC-USDT-SWAP @ 50000
+    bid      cat 0.2 BTC-USDT-SWAP @ 50000
+    bid      cat 10 ETH-USDT-SWAP @ 958
+    mark     ETH-USDT-SWAP 958       # 80 left, shared as 47.9 to 50; BTC first: 1 % would be 100, its share is 40.858
+    expect   ann flat
+    expect   ann balance 0 USDT
+    expect   fund USDT 80 USDT
+    """
+    fees = [each.fee for each in story.last if isinstance(each, e.LiquidationFill)]
+    assert fees == [D("40.85801838"), D("39.14198162")]
