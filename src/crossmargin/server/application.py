@@ -10,8 +10,10 @@ from starlette.routing import BaseRoute, Mount, WebSocketRoute
 from crossmargin.server import admin
 from crossmargin.server.exchange import Exchange
 from crossmargin.server.guard import LOOPBACK, App, Guard, Message, Receive, Send
+from crossmargin.server.metrics import Metrics
 from crossmargin.server.okx.app import PREFIX, OkxApp
 from crossmargin.server.okx.limits import Budgets
+from crossmargin.server.pulse import Pulse, health_routes
 from crossmargin.server.risk.app import RiskApp
 from crossmargin.server.ws.hub import Hub
 from crossmargin.server.ws.limits import SocketLimits
@@ -42,17 +44,20 @@ def application(
     """
     budgets = Budgets(calls)
     okx, hub = OkxApp(exchange, budgets), Hub(exchange, budgets, sockets)
+    pulse = Pulse(exchange.market.period_ms / 1000) if driven else None
     routes: list[BaseRoute] = [
         WebSocketRoute("/ws/v5/{path}", hub),
         Mount("/api/risk", app=RiskApp(exchange, budgets)),
+        Metrics(exchange.venue, hub, pulse).route,
+        *health_routes(exchange.venue, pulse),
         *admin.routes(exchange),
     ]
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         tasks = [asyncio.create_task(hub.run())]
-        if driven:
-            tasks.append(asyncio.create_task(drive(exchange, stopped)))
+        if pulse is not None:
+            tasks.append(asyncio.create_task(drive(exchange, stopped, pulse)))
         try:
             yield
         finally:
@@ -75,11 +80,12 @@ def _split(okx: OkxApp, others: Starlette) -> App:
     return app
 
 
-async def drive(exchange: Exchange, stopped: Callable[[], None]) -> None:
+async def drive(exchange: Exchange, stopped: Callable[[], None], pulse: Pulse) -> None:
     """Let the market take its steps; a step that fails stops the venue, since prices would stand still unseen."""
     venue, market = exchange.venue, exchange.market
     while venue.failed is None:
         await asyncio.sleep(market.period_ms / 1000)
+        pulse.beat()
         try:
             commands = market.step(venue.now(), venue.state)
             for start in range(0, len(commands), _AT_ONCE):  # clients get their turn in between

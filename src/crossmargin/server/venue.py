@@ -6,6 +6,7 @@ nobody is shown what might still be lost.
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from decimal import localcontext
@@ -23,7 +24,7 @@ from crossmargin.journal.replay import records
 from crossmargin.margin.assess import Assessment
 from crossmargin.server.history import Changes, History
 
-__all__ = ["Listener", "Venue", "Watcher"]
+__all__ = ["Decided", "Listener", "Meter", "Venue", "Watcher"]
 
 Listener = Callable[[Changes], None]
 Watcher = Callable[[int, Iterable[Event], int], None]
@@ -31,6 +32,8 @@ Watcher = Callable[[int, Iterable[Event], int], None]
 
 Waiting = tuple[Command, asyncio.Future[Outcome]]
 Decided = tuple[int, Command, tuple[Event, ...]]
+Meter = Callable[[list[Decided], float], None]
+"""Called with each group that is on disk, and how many seconds writing it took."""
 
 _FOLDED_AT_ONCE = 1000
 _SNAPSHOT_EVERY = 20_000
@@ -61,6 +64,7 @@ class Venue:
         self._disk = ThreadPoolExecutor(1, "journal")
         self._listeners: list[Listener] = []
         self._watchers: list[Watcher] = []
+        self._meters: list[Meter] = []
         self._since_snapshot = 0
         self.failed: Exception | None = None
         self._catch_up()
@@ -113,6 +117,10 @@ class Venue:
     def watch(self, watcher: Watcher) -> None:
         """Call `watcher` with the events of each command, before its answer."""
         self._watchers.append(watcher)
+
+    def meter(self, meter: Meter) -> None:
+        """Call `meter` with each group that is on disk."""
+        self._meters.append(meter)
 
     # ------------------------------------------------------------------ writing
 
@@ -185,11 +193,10 @@ class Venue:
         pairs = zip(waiting, results, strict=True)
         decided = [(each.sequence, command, each.events) for (command, _), each in pairs if isinstance(each, Outcome)]
         self._committing = asyncio.Event()
-        written = asyncio.get_running_loop().run_in_executor(self._disk, self.journal.commit)
+        written = asyncio.get_running_loop().run_in_executor(self._disk, self._write_group)
         try:
             changes = self.history.fold(decided)
-            await written
-            self._keep(changes, decided)
+            self._keep(changes, decided, await written)
             return changes
         finally:
             self._committing.set()
@@ -225,9 +232,9 @@ class Venue:
                 decided.append((outcome.sequence, command, outcome.events))
         finally:
             if self.failed is None:
-                self.journal.commit()
+                took = self._write_group()
                 changes = self.history.fold(decided)
-                self._keep(changes, decided)
+                self._keep(changes, decided, took)
                 self._tell(changes)
         return outcomes
 
@@ -240,12 +247,20 @@ class Venue:
             self.stop(error)
             raise
 
-    def _keep(self, changes: Changes, decided: list[Decided]) -> None:
+    def _write_group(self) -> float:
+        """Put the group on disk; how many seconds that took."""
+        began = time.perf_counter()
+        self.journal.commit()
+        return time.perf_counter() - began
+
+    def _keep(self, changes: Changes, decided: list[Decided], took: float) -> None:
         """Keep in the history what is on disk, and show it to those who watch."""
         self.history.keep(changes)
         for sequence, command, events in decided:
             for watcher in self._watchers:
                 watcher(sequence, events, command.time)
+        for meter in self._meters:
+            meter(decided, took)
         self._since_snapshot += len(decided)
         if self._since_snapshot >= _SNAPSHOT_EVERY:
             self._since_snapshot = 0

@@ -1,0 +1,147 @@
+"""What is told to those who watch a server: counts, health, readiness; nothing about anyone."""
+
+from collections.abc import Iterator
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from tests.server.inside import Inside
+
+from crossmargin.errors import JournalError
+from crossmargin.server.pulse import Pulse, health_routes
+from crossmargin.server.ws.hub import Hub
+
+
+def samples(inside: Inside) -> dict[str, float]:
+    """Every sample, by its name and labels as they are written."""
+    answer = inside.send("GET", "/metrics")
+    assert answer.headers["content-type"].startswith("text/plain")
+    return dict(_samples(answer.raw.decode()))
+
+
+def _samples(text: str) -> Iterator[tuple[str, float]]:
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            labels = ",".join(f"{name}={value}" for name, value in sample.labels.items() if name != "le")
+            if not sample.name.endswith("_bucket"):
+                yield f"{sample.name}{{{labels}}}" if labels else sample.name, sample.value
+
+
+def test_commands_orders_fills_and_refusals_are_counted(inside: Inside) -> None:
+    """An order that rests, one that trades, and one that is far too large."""
+    key = inside.account("ann")
+    before = samples(inside)
+    inside.place(key)
+    inside.place(key, ordType="market", sz="1")
+    inside.place(key, sz="100000")
+
+    after = samples(inside)
+
+    grown = {name: value - before.get(name, 0) for name, value in after.items() if name.startswith("crossmargin_")}
+    assert grown["crossmargin_commands_total{kind=place_order}"] == 3
+    assert grown["crossmargin_orders_total"] == 2
+    assert grown["crossmargin_fills_total"] == 1
+    assert grown["crossmargin_refusals_total{reason=insufficient_margin}"] == 1
+    assert grown["crossmargin_journal_sequence"] == 3
+    assert grown["crossmargin_commit_seconds_count"] == 3
+    assert after["crossmargin_venue_stopped"] == 0
+
+
+def test_a_liquidation_is_counted(inside: Inside) -> None:
+    """Three times the money in BTC, and a fall by half."""
+    key = inside.account("ann", "1000")
+    assert inside.place(key, ordType="market", sz="3").code == "0"
+    venue, market = inside.exchange.venue, inside.exchange.market
+    before = samples(inside)["crossmargin_liquidations_total"]
+
+    fallen = inside.mark() // 2
+    venue.run(market.move("BTC-USDT-SWAP", fallen, venue.now(), venue.state))
+
+    assert samples(inside)["crossmargin_liquidations_total"] == before + 1
+
+
+def test_metrics_tell_nothing_about_anyone(inside: Inside) -> None:
+    """No name of an account, no key, no secret, no token, and no balance stands in them."""
+    key = inside.account("annabel", "12345.678")
+    inside.place(key, clOrdId="mine1", ordType="market")
+    text = inside.send("GET", "/metrics").raw.decode()
+
+    for word in (key.key, key.secret, key.passphrase, inside.exchange.admin_token, "annabel", "mine1", "12345"):
+        assert word not in text
+
+
+def test_two_servers_in_one_process_count_apart(inside: Inside) -> None:
+    """Nothing is registered with the whole process."""
+    other = Inside()
+    before = samples(other)["crossmargin_journal_sequence"]
+
+    inside.account("ann")
+
+    assert samples(other)["crossmargin_journal_sequence"] == before
+    other.close()
+
+
+def test_connections_that_were_ended_are_counted_by_code(inside: Inside) -> None:
+    """What the hub has counted stands there."""
+    from crossmargin.server.metrics import Metrics
+    from crossmargin.server.okx.limits import Budgets
+
+    hub = Hub(inside.exchange, Budgets(0))
+    hub.ended[4008] += 2
+    found = Metrics(inside.exchange.venue, hub, Pulse(1.0, lambda: 0.0)).registry
+
+    assert found.get_sample_value("crossmargin_websocket_dropped_total", {"code": "4008"}) == 2
+    assert found.get_sample_value("crossmargin_websocket_connections") == 0
+    assert found.get_sample_value("crossmargin_market_steps_late_total") == 0
+
+
+def test_a_server_that_answers_is_alive_and_ready(inside: Inside) -> None:
+    """Nobody drives the market of a test: its venue alone decides."""
+    assert inside.send("GET", "/healthz").body == {"alive": True}
+    assert inside.send("GET", "/readyz").body == {"ready": True}
+
+
+def test_a_venue_that_stopped_is_alive_but_not_ready(inside: Inside) -> None:
+    """The reason is told without what the store said."""
+    inside.exchange.venue.stop(JournalError("/secret/place", "disk full"))
+
+    answer = inside.send("GET", "/readyz")
+
+    assert inside.send("GET", "/healthz").status == 200
+    assert (answer.status, answer.body) == (503, {"ready": False, "why": "the venue had to stop"})
+    assert samples(inside)["crossmargin_venue_stopped"] == 1
+
+
+class Seconds:
+    """A clock that is set by hand."""
+
+    at = 0.0
+
+    def __call__(self) -> float:
+        """The time."""
+        return self.at
+
+
+@pytest.mark.parametrize(("gap", "late"), [(1.0, 0), (1.5, 0), (1.6, 1)])
+def test_a_step_is_late_half_a_period_after_it_was_due(gap: float, late: int) -> None:
+    """Of a market that steps each second."""
+    clock = Seconds()
+    pulse = Pulse(1.0, clock)
+    clock.at = gap
+    pulse.beat()
+
+    assert (pulse.steps, pulse.late) == (1, late)
+
+
+def test_a_market_that_stands_still_is_not_ready(inside: Inside) -> None:
+    """After five periods without a step; one step later it is ready again."""
+    from starlette.applications import Starlette
+
+    clock = Seconds()
+    pulse = Pulse(1.0, clock)
+    inside.app.app = Starlette(routes=health_routes(inside.exchange.venue, pulse))
+    statuses = []
+    for clock.at in (5.0, 5.1):
+        statuses.append(inside.send("GET", "/readyz").status)
+    pulse.beat()
+
+    assert [*statuses, inside.send("GET", "/readyz").status] == [200, 503, 200]
