@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from tests.server.inside import Inside
+from tests.server.inside import SWAP, Inside
 
 from crossmargin.errors import JournalError
 from crossmargin.server.pulse import Pulse, health_routes
@@ -47,14 +47,15 @@ def test_commands_orders_fills_and_refusals_are_counted(inside: Inside) -> None:
 
 
 def test_a_liquidation_is_counted(inside: Inside) -> None:
-    """Three times the money in BTC, and a fall by half."""
+    """Nine times the money in BTC, and a fall by half."""
     key = inside.account("ann", "1000")
-    assert inside.place(key, ordType="market", sz="3").code == "0"
+    inside.post(key, "account/set-leverage", {"instId": SWAP, "lever": "10", "mgnMode": "cross"})
+    assert inside.place(key, ordType="market", sz="10").code == "0"
     venue, market = inside.exchange.venue, inside.exchange.market
     before = samples(inside)["crossmargin_liquidations_total"]
 
     fallen = inside.mark() // 2
-    venue.run(market.move("BTC-USDT-SWAP", fallen, venue.now(), venue.state))
+    venue.run(market.move(SWAP, fallen, venue.now(), venue.state))
 
     assert samples(inside)["crossmargin_liquidations_total"] == before + 1
 
