@@ -51,6 +51,7 @@ def command(ctx: click.Context, seconds: float | None, port: int | None, folder:
     options = run.Options(
         database=place / "venue.db",
         port=_free(port),
+        market=market,
         demo=True,
         book=day_trader(),
         seconds=seconds,

@@ -56,6 +56,7 @@ def command(**given: Any) -> int:
         database=_path(given["db"]),
         host=given["host"],
         port=given["port"],
+        market=given["market"],
         demo=given["demo"],
         book=None if book is None else read_book(book),
         calls=given["rate_limit"],

@@ -13,6 +13,8 @@ from crossmargin.server.guard import LOOPBACK, App, Guard, Message, Receive, Sen
 from crossmargin.server.metrics import Metrics
 from crossmargin.server.okx.app import PREFIX, OkxApp
 from crossmargin.server.okx.limits import Budgets
+from crossmargin.server.page.routes import page_routes
+from crossmargin.server.page.view import Shown
 from crossmargin.server.pulse import Pulse, health_routes
 from crossmargin.server.risk.app import RiskApp
 from crossmargin.server.ws.hub import Hub
@@ -30,6 +32,7 @@ def application(
     calls: int = 0,
     driven: bool = True,
     sockets: SocketLimits | None = None,
+    shown: Shown | None = None,
     stopped: Callable[[], None] = lambda: None,
 ) -> Guard:
     """Put the ASGI application together.
@@ -40,6 +43,7 @@ def application(
         calls: Calls of each kind that a key may make in two seconds; 0 counts nothing.
         driven: Whether the market moves by itself.
         sockets: Bounds of each WebSocket.
+        shown: What the page shows beside the market.
         stopped: Called when the venue had to stop.
     """
     budgets = Budgets(calls)
@@ -50,6 +54,7 @@ def application(
         Mount("/api/risk", app=RiskApp(exchange, budgets)),
         Metrics(exchange.venue, hub, pulse).route,
         *health_routes(exchange.venue, pulse),
+        *page_routes(exchange, shown or Shown()),
         *admin.routes(exchange),
     ]
 

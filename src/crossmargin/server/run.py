@@ -29,6 +29,7 @@ from crossmargin.server.guard import LOOPBACK
 from crossmargin.server.history import History
 from crossmargin.server.history.shelf import Shelf
 from crossmargin.server.keys import KeyStore, NewKey
+from crossmargin.server.page.view import Shown
 from crossmargin.server.venue import Venue
 from crossmargin.server.ws.limits import SocketLimits
 from crossmargin.server.ws.wire import Wire
@@ -45,6 +46,7 @@ class Options(Struct, frozen=True, kw_only=True):
     Attributes:
         database: File of the journal; beside it lie history and keys. None: everything is in memory.
         host, port: Where it listens; port 0 takes a free one.
+        market: What the page calls the market.
         demo: Whether there is a demo account, with a key of its own for each start.
         book: Positions that the demo account starts with.
         calls: Calls of each kind that a key may make in two seconds; 0: any number.
@@ -58,6 +60,7 @@ class Options(Struct, frozen=True, kw_only=True):
     database: Path | None = None
     host: str = "127.0.0.1"
     port: int = 0
+    market: str = ""
     demo: bool = False
     book: Book | None = None
     calls: int = 600
@@ -185,7 +188,10 @@ def serve(market: Market, options: Options, announce: Callable[[Started, dict[st
     host, port = listener.getsockname()[:2]
     hosts = LOOPBACK | {options.host, *options.hosts}
     ending = asyncio.Event()
-    app = application(started.exchange, hosts=hosts, calls=options.calls, sockets=options.sockets, stopped=ending.set)
+    app = application(
+        started.exchange, hosts=hosts, calls=options.calls, sockets=options.sockets, shown=_shown(started, options),
+        stopped=ending.set,
+    )  # fmt: skip
     server = _Server(_config(app, options), ending, options.seconds)
     server.ready = lambda: announce(started, _addresses(started, options, host, port))
     try:
@@ -198,6 +204,14 @@ def serve(market: Market, options: Options, announce: Callable[[Started, dict[st
         print(f"crossmargin: the venue had to stop: {failed}", file=sys.stderr)  # noqa: T201 - the last words
         return 1
     return 0
+
+
+def _shown(started: Started, options: Options) -> Shown:
+    """The page shows the demo account, and no other."""
+    key = started.key
+    if key is None:
+        return Shown(market=options.market)
+    return Shown(market=options.market, account=key.account, key=key.key)
 
 
 def _check_exposure(options: Options) -> None:

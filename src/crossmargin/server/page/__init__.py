@@ -1,0 +1,1 @@
+"""The page at ``/``: what runs, the demo account, and how to connect."""
