@@ -1,9 +1,11 @@
 """What is told to those who watch a server: counts, health, readiness; nothing about anyone."""
 
+import re
 from collections.abc import Iterator
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from tests.server.exchange_page import PAGE
 from tests.server.inside import SWAP, Inside
 
 from crossmargin.errors import JournalError
@@ -146,3 +148,18 @@ def test_a_market_that_stands_still_is_not_ready(inside: Inside) -> None:
     pulse.beat()
 
     assert [*statuses, inside.send("GET", "/readyz").status] == [200, 503, 200]
+
+
+def test_the_documentation_names_every_metric(inside: Inside) -> None:
+    """Those of ours that are served where a market is driven, and the table has no other."""
+    from crossmargin.server.metrics import Metrics
+    from crossmargin.server.okx.limits import Budgets
+
+    registry = Metrics(inside.exchange.venue, Hub(inside.exchange, Budgets(0)), Pulse(1.0)).registry
+    served = {
+        f"{family.name}_total" if family.type == "counter" else family.name
+        for family in registry.collect()
+        if family.name.startswith("crossmargin_")
+    }
+
+    assert set(re.findall(r"^\| `(crossmargin_[a-z_]+)` \|", PAGE.read_text("utf-8"), re.MULTILINE)) == served

@@ -269,7 +269,7 @@ EVIL = [
 def test_what_users_write_is_text(inside: Inside, evil: str) -> None:
     """The engine takes no such client id; were one kept nevertheless, it would be escaped, as all that is shown."""
     key = shown(inside)
-    inside.place(key)
+    inside.place(key, clOrdId="plain1")
     plain = page(inside)
     mine = inside.exchange.venue.history.live["ann"]
     order = c.PlaceOrder(
