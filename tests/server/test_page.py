@@ -84,20 +84,20 @@ def content(inside: Inside) -> Any:  # noqa: ANN401 - JSON of any shape
 # ---------------------------------------------------------------- what it shows
 
 
-def test_figures_are_those_of_the_venue(inside: Inside) -> None:
+def test_figures_are_those_of_the_venue(fresh: Inside) -> None:
     """Ratio, equity, position, mark, liquidation price and an open order of the account."""
-    key = shown(inside)
-    inside.post(key, "account/set-leverage", {"instId": SWAP, "lever": "10", "mgnMode": "cross"})
-    inside.place(key, ordType="market", sz="50")
-    inside.place(key, clOrdId="mine1")
+    key = shown(fresh)
+    fresh.post(key, "account/set-leverage", {"instId": SWAP, "lever": "10", "mgnMode": "cross"})
+    fresh.place(key, ordType="market", sz="50")
+    fresh.place(key, clOrdId="mine1")
 
-    found = content(inside)
+    found = content(fresh)
 
-    assessment = inside.exchange.venue.assessment("ann")
+    assessment = fresh.exchange.venue.assessment("ann")
     (position,) = found["tables"]["positions"]
     assert [cell[0] for cell in position[:4]] == [SWAP, "long", "cross 10x", "50"]
-    assert Decimal(position[5][2]) == inside.mark()
-    risk = inside.send("GET", "/api/risk/assess", key).body["positions"][0]
+    assert Decimal(position[5][2]) == fresh.mark()
+    risk = fresh.send("GET", "/api/risk/assess", key).body["positions"][0]
     assert position[7][2] == risk["liquidation_price"]
     assert position[9][0].endswith("% below")
     assert Decimal(found["gauge"]["exact"]) == assessment.currencies["USDT"].margin_ratio
@@ -106,13 +106,13 @@ def test_figures_are_those_of_the_venue(inside: Inside) -> None:
     assert [row[1][0] for row in found["tables"]["events"]] == ["fill", "deposit"]
 
 
-def test_page_and_script_show_the_same(inside: Inside) -> None:
+def test_page_and_script_show_the_same(fresh: Inside) -> None:
     """Every cell of the JSON stands in the page, in order."""
-    key = shown(inside)
-    inside.place(key, ordType="market", sz="1")
-    inside.place(key)
+    key = shown(fresh)
+    fresh.place(key, ordType="market", sz="1")
+    fresh.place(key)
 
-    found, tables = page(inside), content(inside)["tables"]
+    found, tables = page(fresh), content(fresh)["tables"]
 
     order = [attributes["data-table"] for attributes in found.all("table")]
     told = [cell[0] for name in order for row in tables[name] for cell in row]
@@ -131,15 +131,15 @@ def _columns(found: Page) -> Iterator[tuple[str, str]]:
                 yield cell, tag
 
 
-def test_a_liquidation_is_shown_and_its_end_above_its_start(inside: Inside) -> None:
+def test_a_liquidation_is_shown_and_its_end_above_its_start(fresh: Inside) -> None:
     """Nine times the money, and a fall by half: the newest event is told first."""
-    key = shown(inside)
-    inside.post(key, "account/set-leverage", {"instId": SWAP, "lever": "10", "mgnMode": "cross"})
-    inside.place(key, ordType="market", sz="90")
-    venue, market = inside.exchange.venue, inside.exchange.market
-    venue.run(market.move(SWAP, inside.mark() // 2, venue.now(), venue.state))
+    key = shown(fresh)
+    fresh.post(key, "account/set-leverage", {"instId": SWAP, "lever": "10", "mgnMode": "cross"})
+    fresh.place(key, ordType="market", sz="90")
+    venue, market = fresh.exchange.venue, fresh.exchange.market
+    venue.run(market.move(SWAP, fresh.mark() // 2, venue.now(), venue.state))
 
-    found = content(inside)
+    found = content(fresh)
 
     kinds = [row[1][0] for row in found["tables"]["events"]]
     assert kinds.index("liquidation ended") < kinds.index("liquidation started") < kinds.index("deposit")
@@ -147,32 +147,32 @@ def test_a_liquidation_is_shown_and_its_end_above_its_start(inside: Inside) -> N
     assert found["gauge"]["status"] == "none"
 
 
-def test_content_is_made_once_for_each_state(inside: Inside) -> None:
+def test_content_is_made_once_for_each_state(fresh: Inside) -> None:
     """However many look: the next record makes it anew."""
-    key = shown(inside)
-    first, again = content(inside), content(inside)
-    inside.place(key)
+    key = shown(fresh)
+    first, again = content(fresh), content(fresh)
+    fresh.place(key)
 
     assert first == again
-    assert content(inside)["tables"]["orders"] != first["tables"]["orders"]
+    assert content(fresh)["tables"]["orders"] != first["tables"]["orders"]
 
 
-def test_a_venue_that_stopped_says_so(inside: Inside) -> None:
+def test_a_venue_that_stopped_says_so(fresh: Inside) -> None:
     """The page stays, and its state is told."""
-    shown(inside)
-    inside.exchange.venue.stop(RuntimeError("disk"))
+    shown(fresh)
+    fresh.exchange.venue.stop(RuntimeError("disk"))
 
-    assert content(inside)["texts"]["health"].startswith("stopped")
+    assert content(fresh)["texts"]["health"].startswith("stopped")
 
 
-def test_without_a_demo_account_the_market_stands_alone(inside: Inside) -> None:
+def test_without_a_demo_account_the_market_stands_alone(fresh: Inside) -> None:
     """No account of anybody's is shown, and the page says how to make one."""
-    inside.account("ann")
-    found = page(inside)
+    fresh.account("ann")
+    found = page(fresh)
 
     assert "crossmargin keys create" in found.text
     assert [attributes["data-table"] for attributes in found.all("table")] == ["instruments"]
-    assert "gauge" not in content(inside)
+    assert "gauge" not in content(fresh)
     assert "ann" not in {*found.cells}
 
 
@@ -190,18 +190,18 @@ def test_the_scale_is_logarithmic() -> None:
 # ---------------------------------------------------------------- how it is made
 
 
-def test_structure(inside: Inside) -> None:
+def test_structure(fresh: Inside) -> None:
     """Landmarks, one first heading, names of tables and columns, a header in each row, a named meter."""
-    key = shown(inside)
-    inside.place(key, ordType="market", sz="1")
-    found = page(inside)
+    key = shown(fresh)
+    fresh.place(key, ordType="market", sz="1")
+    found = page(fresh)
 
     assert [len(found.all(tag)) for tag in ("header", "main", "footer", "h1")] == [1, 1, 1, 1]
     assert found.all("html")[0]["lang"] == "en"
     assert len(found.all("caption")) == len(found.all("table")) == 5
     assert {attributes.get("scope") for attributes in found.all("th")} == {"col", "row"}
     rows = sum(1 for attributes in found.all("th") if attributes["scope"] == "row")
-    assert rows == sum(len(each) for each in content(inside)["tables"].values())
+    assert rows == sum(len(each) for each in content(fresh)["tables"].values())
     (meter,) = [attributes for _, attributes in found.tags if attributes.get("role") == "meter"]
     assert meter["aria-label"] == "Margin ratio"
     assert meter["aria-valuetext"].endswith("%")
@@ -211,10 +211,10 @@ def test_structure(inside: Inside) -> None:
     assert set(pointed) <= set(named)
 
 
-def test_it_keeps_to_the_policy(inside: Inside) -> None:
+def test_it_keeps_to_the_policy(fresh: Inside) -> None:
     """No script or style within the page, no handler, nothing from elsewhere; the header says the same."""
-    shown(inside)
-    answer = inside.send("GET", "/")
+    shown(fresh)
+    answer = fresh.send("GET", "/")
     found = Page(answer.raw.decode())
 
     policy = answer.headers["content-security-policy"]
@@ -231,25 +231,25 @@ def test_it_keeps_to_the_policy(inside: Inside) -> None:
             assert re.match(r"/(?!/)", attributes.get(name, "/"))
 
 
-def test_files_ask_for_nothing_from_elsewhere(inside: Inside) -> None:
+def test_files_ask_for_nothing_from_elsewhere(fresh: Inside) -> None:
     """Served with their types, without addresses, without turning text into markup or code."""
     for name, kind in (("page.js", "text/javascript"), ("page.css", "text/css"), ("icon.svg", "image/svg+xml")):
-        answer = inside.send("GET", f"/static/{name}")
+        answer = fresh.send("GET", f"/static/{name}")
         assert answer.headers["content-type"].startswith(kind)
         text = answer.raw.decode().replace("http://www.w3.org/2000/svg", "")
         assert not re.search(r"https?:|//[a-z]+\.|url\(|@import|innerHTML|insertAdjacent|document\.write|eval\(", text)
-    assert inside.send("GET", "/static/../page.html").status == 404
-    assert inside.send("GET", "/static/view.py").status == 404
+    assert fresh.send("GET", "/static/../page.html").status == 404
+    assert fresh.send("GET", "/static/view.py").status == 404
 
 
-def test_no_secret_stands_in_it(inside: Inside) -> None:
+def test_no_secret_stands_in_it(fresh: Inside) -> None:
     """The key may be shown, its secret and passphrase and the admin token never."""
-    key = shown(inside)
+    key = shown(fresh)
     for path in ("/", "/api/page"):
-        text = inside.send("GET", path).raw.decode()
-        for secret in (key.secret, key.passphrase, inside.exchange.admin_token):
+        text = fresh.send("GET", path).raw.decode()
+        for secret in (key.secret, key.passphrase, fresh.exchange.admin_token):
             assert secret not in text
-    assert key.key in page(inside).text
+    assert key.key in page(fresh).text
 
 
 EVIL = [
@@ -266,26 +266,26 @@ EVIL = [
 
 
 @pytest.mark.parametrize("evil", EVIL)
-def test_what_users_write_is_text(inside: Inside, evil: str) -> None:
+def test_what_users_write_is_text(fresh: Inside, evil: str) -> None:
     """The engine takes no such client id; were one kept nevertheless, it would be escaped, as all that is shown."""
-    key = shown(inside)
-    inside.place(key, clOrdId="plain1")
-    plain = page(inside)
-    mine = inside.exchange.venue.history.live["ann"]
+    key = shown(fresh)
+    fresh.place(key, clOrdId="plain1")
+    plain = page(fresh)
+    mine = fresh.exchange.venue.history.live["ann"]
     order = c.PlaceOrder(
-        account="ann", instrument=SWAP, side=OrderSide.BUY, contracts=Decimal(1), client_id=evil, time=inside.clock()
+        account="ann", instrument=SWAP, side=OrderSide.BUY, contracts=Decimal(1), client_id=evil, time=fresh.clock()
     )
     with pytest.raises(InputError):
-        inside.exchange.venue.run([order])
+        fresh.exchange.venue.run([order])
     mine.update({number: structs.replace(record, client_id=evil) for number, record in mine.items()})
-    inside.app = application(inside.exchange, driven=False, shown=Shown(market=evil, account="ann", key=evil))
+    fresh.app = application(fresh.exchange, driven=False, shown=Shown(market=evil, account="ann", key=evil))
 
-    found = page(inside)
+    found = page(fresh)
 
     assert found.text.count(evil) == 3
     assert [tag for tag, _ in found.tags] == [tag for tag, _ in plain.tags]
     assert [[*given] for _, given in found.tags] == [[*given] for _, given in plain.tags]
-    assert content(inside)["tables"]["orders"][0][7][0] == evil
+    assert content(fresh)["tables"]["orders"][0][7][0] == evil
 
 
 # ---------------------------------------------------------------- whether it can be read

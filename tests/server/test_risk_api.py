@@ -97,64 +97,62 @@ def test_a_common_move_takes_betas_from_the_query(inside: Inside) -> None:
 # ---------------------------------------------------------------- one's own account
 
 
-def test_the_own_account_is_the_venue_s(inside: Inside) -> None:
+def test_the_own_account_is_the_venue_s(fresh: Inside) -> None:
     """Figures of the report are those under which the venue holds the account."""
-    key = inside.account("ann")
-    inside.place(key, ordType="market", sz="10")
+    key = fresh.account("ann")
+    fresh.place(key, ordType="market", sz="10")
 
-    found = asked(inside, "assess", key=key).body
+    found = asked(fresh, "assess", key=key).body
 
     (position,) = found["positions"]
-    figures = inside.exchange.venue.assessment("ann").currencies["USDT"]
+    figures = fresh.exchange.venue.assessment("ann").currencies["USDT"]
     assert (position["instrument"], position["contracts"]) == (SWAP, "10")
     assert Decimal(found["currencies"]["USDT"]["equity"]) == figures.equity
-    assert asked(inside, "ladder", key=key).body["legs"][0]["id"] == f"{SWAP}:long:cross"
-    explained = asked(inside, "explain?figure=USDT.in_use", key=key).body
+    assert asked(fresh, "ladder", key=key).body["legs"][0]["id"] == f"{SWAP}:long:cross"
+    explained = asked(fresh, "explain?figure=USDT.in_use", key=key).body
     assert sum(Decimal(line["amount"]) for line in explained["lines"]) == figures.in_use
 
 
-def test_a_what_if_on_the_own_account_changes_nothing(inside: Inside) -> None:
+def test_a_what_if_on_the_own_account_changes_nothing(fresh: Inside) -> None:
     """A deposit that is only imagined stands in the answer and not in the account."""
-    key = inside.account("ann", "10000")
-    before = inside.digest()
+    key = fresh.account("ann", "10000")
+    before = fresh.digest()
 
-    found = asked(inside, "what-if", {"changes": [{"kind": "deposit", "currency": "USDT", "amount": "5"}]}, key).body
+    found = asked(fresh, "what-if", {"changes": [{"kind": "deposit", "currency": "USDT", "amount": "5"}]}, key).body
 
     assert found["difference"]["USDT"]["balance"] == "5"
-    assert inside.digest() == before
+    assert fresh.digest() == before
 
 
-def test_an_account_without_money_is_empty(inside: Inside) -> None:
+def test_an_account_without_money_is_empty(fresh: Inside) -> None:
     """A key whose account has never had any is answered too."""
-    key = inside.exchange.keys.create("bob", now=inside.clock())
+    key = fresh.exchange.keys.create("bob", now=fresh.clock())
 
-    assert asked(inside, "assess", key=key).body["currencies"] == {}
+    assert asked(fresh, "assess", key=key).body["currencies"] == {}
 
 
-def test_nobody_reads_without_a_key_that_may(inside: Inside) -> None:
+def test_nobody_reads_without_a_key_that_may(fresh: Inside) -> None:
     """No signature, a wrong one, one for another path, and a key that may only trade."""
-    key = inside.account("ann")
-    trader = inside.account("tom", scopes=("trade",))
-    signed = inside.signed(key, "GET", "/api/risk/assess")
+    key = fresh.account("ann")
+    trader = fresh.account("tom", scopes=("trade",))
+    signed = fresh.signed(key, "GET", "/api/risk/assess")
 
-    assert asked(inside, "assess").status == 401
-    assert asked(inside, "what-if", {"changes": []}).status == 401
-    assert asked(inside, "assess", key=trader).body == {"error": "this key may not read"}
-    assert inside.raw("GET", "/api/risk/ladder", {"host": "localhost", **signed}).status == 401
-    assert (
-        inside.raw("GET", "/api/risk/assess", {"host": "localhost", **signed, "ok-access-sign": "AA=="}).status == 401
-    )
-    assert inside.raw("GET", "/api/risk/assess", {"host": "localhost", **signed}).status == 200
+    assert asked(fresh, "assess").status == 401
+    assert asked(fresh, "what-if", {"changes": []}).status == 401
+    assert asked(fresh, "assess", key=trader).body == {"error": "this key may not read"}
+    assert fresh.raw("GET", "/api/risk/ladder", {"host": "localhost", **signed}).status == 401
+    assert fresh.raw("GET", "/api/risk/assess", {"host": "localhost", **signed, "ok-access-sign": "AA=="}).status == 401
+    assert fresh.raw("GET", "/api/risk/assess", {"host": "localhost", **signed}).status == 200
 
 
-def test_calls_are_counted(inside: Inside) -> None:
+def test_calls_are_counted(fresh: Inside) -> None:
     """Beyond its budget an address is told so, with the status that clients know."""
     from crossmargin.server.okx.limits import Budgets
     from crossmargin.server.risk.app import RiskApp
 
-    inside.app.app = RiskApp(inside.exchange, Budgets(2))
+    fresh.app.app = RiskApp(fresh.exchange, Budgets(2))
 
-    statuses = [asked(inside, "assess", BOOK).status for _ in range(3)]
+    statuses = [asked(fresh, "assess", BOOK).status for _ in range(3)]
 
     assert statuses == [200, 200, 429]
 

@@ -1,5 +1,6 @@
 """The application under ``/api/risk``: from a request to a report, or to one clear line."""
 
+import logging
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -15,6 +16,7 @@ from crossmargin.formats.account_file import Book, build_book
 from crossmargin.server.exchange import Exchange
 from crossmargin.server.json_body import read_json
 from crossmargin.server.okx.answers import OkxError
+from crossmargin.server.okx.denials import Denials
 from crossmargin.server.okx.limits import Budgets
 from crossmargin.server.risk.bounds import BODY_MAX, check_book, check_document
 from crossmargin.server.risk.figures import QUESTIONS, what_if_of
@@ -23,6 +25,7 @@ from crossmargin.server.risk.refused import RiskError
 
 __all__ = ["RiskApp"]
 
+_LOG = logging.getLogger("crossmargin.server")
 _PREFIX = "/api/risk/"
 _QUERY_MAX = 2 * 1024
 _PARAMETERS = {"assess": (), "ladder": ("betas",), "explain": ("figure",), "what-if": (), "openapi.json": ()}
@@ -41,6 +44,7 @@ class RiskApp:
         """Keep both."""
         self.exchange = exchange
         self.budgets = budgets
+        self.denials = Denials()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 - ASGI
         """Answer one HTTP request."""
@@ -55,9 +59,14 @@ class RiskApp:
             headers = {"allow": ", ".join(error.allow)} if error.allow else None
             return JSONResponse({"error": error.message}, error.status, headers)
         except OkxError as error:
+            shown = request.headers.get("ok-access-key", "")
+            self.denials.note(error, request.method, request.scope["path"], shown, self.exchange.now())
             return JSONResponse({"error": error.message}, error.status)
         except CrossMarginError as error:
             return JSONResponse({"error": one_line(str(error))}, HTTPStatus.UNPROCESSABLE_ENTITY)
+        except Exception:
+            _LOG.exception("%s %s", request.method, request.scope["path"][:100])
+            return JSONResponse({"error": "system error"}, HTTPStatus.INTERNAL_SERVER_ERROR)
 
     async def _answer(self, request: Request) -> dict[str, Any]:
         path = request.scope["path"].removeprefix(_PREFIX)
