@@ -23,13 +23,14 @@ class Outside:
 
     Attributes:
         url: Base URL, without prefix.
+        token: The admin token.
     """
 
     def __init__(self, url: str, keys: KeyStore, admin_token: str) -> None:
         """Keep how to reach it."""
         self.url = url
         self._keys = keys
-        self._token = admin_token
+        self.token = admin_token
         self._accounts = 0
 
     def account(self, usdt: str = "10000", scopes: tuple[str, ...] = ("read", "trade", "withdraw")) -> NewKey:
@@ -45,7 +46,7 @@ class Outside:
 
     def admin(self, path: str, **given: str) -> Any:  # noqa: ANN401 - JSON of any shape
         """POST as the owner."""
-        headers = {"authorization": f"Bearer {self._token}", "content-type": "application/json"}
+        headers = {"authorization": f"Bearer {self.token}", "content-type": "application/json"}
         asked = urllib.request.Request(f"{self.url}/api/admin/{path}", json.dumps(given).encode(), headers)
         with urllib.request.urlopen(asked, timeout=10) as answer:
             return json.load(answer)

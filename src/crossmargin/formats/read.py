@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from decimal import Decimal
+from pathlib import Path
 
 from crossmargin.domain.documents import one_line
 from crossmargin.domain.numbers import shown
@@ -16,7 +17,9 @@ __all__ = ["read_book"]
 _ENDINGS = (".toml", ".yaml", ".yml", ".json")
 
 
-def read_book(path: str, *, venue: str | None = None, balances: Mapping[str, Decimal | str] | None = None) -> Book:
+def read_book(
+    path: str | Path, *, venue: str | None = None, balances: Mapping[str, Decimal | str] | None = None
+) -> Book:
     """Read an account from any of the forms that we know.
 
     Args:
@@ -28,6 +31,7 @@ def read_book(path: str, *, venue: str | None = None, balances: Mapping[str, Dec
     Raises:
         InputError: file, field and problem in one line.
     """
+    path = str(path)
     if path.lower().endswith(".csv"):
         return _csv(path, venue, balances)
     if balances is not None:
