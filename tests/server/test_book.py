@@ -47,7 +47,7 @@ def test_the_day_trader_s_book_is_the_file_s() -> None:
         ("SOL-USDT-SWAP", "long", D(100), D(140)),
     ]
     usdt = found.currencies["USDT"]
-    assert (usdt.balance, usdt.equity, usdt.maintenance_margin) == (10_000, 9_500, 413)
+    assert (usdt.balance, usdt.equity, usdt.maintenance_margin) == (D(10_000), D(9_500), D(413))
     assert {each.leverage for each in found.account.positions} == {D(10)}
 
 
