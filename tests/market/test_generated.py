@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -63,6 +65,32 @@ def test_the_same_seed_gives_the_same_commands() -> None:
     assert one.sent == same.sent
     assert one.engine.digest() == same.engine.digest()
     assert one.sent != other.sent
+
+
+PROCESS = """
+from crossmargin import market
+from crossmargin.engine import Engine
+venue = market.open("generated:5,flash-pump@3s")
+engine, now = Engine(venue.rulebook), 1_790_000_000_000
+for command in venue.opening(now):
+    engine.submit(command)
+for _ in range(10):
+    now += 1_000
+    for command in venue.step(now, engine.state):
+        engine.submit(command)
+print(engine.digest().hex())
+"""
+
+
+def test_every_process_draws_the_same_market() -> None:
+    """Whatever order a process gives to sets of text: the same state hash."""
+    hashes = {
+        subprocess.run(
+            [sys.executable, "-c", PROCESS], env={"PYTHONHASHSEED": seed}, check=True, capture_output=True, text=True
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(hashes) == 1
 
 
 def test_every_instrument_has_bids_below_and_asks_above_its_mark_with_depth() -> None:
