@@ -52,7 +52,7 @@ def liquidate(state: State, account: str, name: str, ranking: Ranking) -> Iterat
         bankruptcy={key.cell: share.limit for key, share in case.shares.items()},
     )
     selling = False
-    while True:
+    while not (selling and state.bare(account)):
         assessment = state.assessment(account)
         now = pool_named(assessment, name)
         if not selling and (now is None or not due(now)):
@@ -276,10 +276,13 @@ def _finish(state: State, case: Case, *, bankrupt: bool) -> Iterator[e.Event]:
             fund = f"cash/{state.fund_of(instrument)}"
             transfers = moved(f"cash/{case.account}", fund, case.currency, cash, "rounding")
             yield e.MoneyMoved(account=case.account, reason="rounding", transfers=transfers)
+    supports, requires = _stands(state, case)
+    yield e.LiquidationEnded(account=case.account, pool=case.pool, supports=supports, requires=requires)
+
+
+def _stands(state: State, case: Case) -> tuple[Decimal, Decimal]:
+    """What supports a pool and what it requires, now; nothing where it is gone."""
+    if case.isolated is None and state.bare(case.account):
+        return ZERO + state.cash(case.account, case.currency), ZERO
     now = pool_named(state.assessment(case.account), case.pool)
-    yield e.LiquidationEnded(
-        account=case.account,
-        pool=case.pool,
-        supports=ZERO if now is None else now.risk.available,
-        requires=ZERO if now is None else now.risk.required,
-    )
+    return (ZERO, ZERO) if now is None else (now.risk.available, now.risk.required)

@@ -65,6 +65,9 @@ def review(state: State, nominate: Nominate) -> Iterator[e.Event]:
 
 
 def _look(state: State, owner: Owner, queue: list[_Due], deferred: dict[tuple[str, str], None]) -> Iterator[e.Event]:
+    if state.bare(owner.id):
+        yield from _lifted(owner, list(owner.warned))
+        return
     assessment = state.assessment(owner.id)
     for pool in (*assessment.cross.values(), *assessment.isolated.values()):
         yield from _warnings(assessment, owner, pool)
@@ -78,7 +81,11 @@ def _look(state: State, owner: Owner, queue: list[_Due], deferred: dict[tuple[st
         elif (owner.id, pool.name) not in deferred:
             deferred[owner.id, pool.name] = None
             yield e.LiquidationDeferred(account=owner.id, pool=pool.name, instrument=doubtful)
-    gone = [name for name in owner.warned if _absent(assessment, name)]
+    yield from _lifted(owner, [name for name in owner.warned if _absent(assessment, name)])
+
+
+def _lifted(owner: Owner, gone: list[str]) -> Iterator[e.Event]:
+    """What was warned of and is not there any more."""
     for name in gone:
         yield e.WarningLifted(account=owner.id, pool=name)
 

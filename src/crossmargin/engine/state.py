@@ -167,6 +167,11 @@ class State:
             return False
         return self.rulebook.liquidation.outside_band(price, self.marks.mark_of(instrument))
 
+    def bare(self, name: str) -> bool:
+        """Whether an account has nothing but cash, in pools of their own: each is worth its cash and needs nothing."""
+        owner = self.owners[name]
+        return not owner.positions and not owner.orders and self.rulebook.rules.pool_scope == "currency"
+
     def healthy(self, instrument: str) -> bool:
         """Whether the instrument has a mark that can be trusted."""
         return self.priced(instrument) and self.price_states.get(instrument, "healthy") == "healthy"
