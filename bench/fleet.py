@@ -129,10 +129,9 @@ def revaluation(fleet: Fleet, marks: Marks) -> list[Row]:
             ratio(taken["unbounded"], taken["ours"])),
     ]  # fmt: skip
     peer = peers.nautilus_position()
-    if peer is None:
-        say("nautilus_trader is not installed: no peer beside the revaluation")
-    else:
-        rows.append(row("fleet_revalue_vs_nautilus", ours / each * 1e9, "ns", "nautilus_trader", peer / (ours / each)))
+    beside = "nautilus_trader" if peer is not None else "skipped: nautilus_trader is not installed"
+    held = None if peer is None else peer / (ours / each)
+    rows.append(row("fleet_revalue_vs_nautilus", ours / each * 1e9, "ns", beside, held))
     return rows
 
 
