@@ -6,6 +6,7 @@ from random import Random
 import msgspec
 
 from crossmargin.domain.account import Account, AccountMode, MarginMode, Position, PositionMode, Side
+from crossmargin.domain.instrument import Instrument, Kind, OptionType
 from crossmargin.domain.marks import Marks
 from crossmargin.rulebook import load
 from crossmargin.rulebook.collateral import Collateral, Slice
@@ -18,22 +19,31 @@ SWAPS = {
     "binance": {"BTCUSDT": 95_000, "ETHUSDT": 3_300, "SOLUSDT": 140},
     "textbook": {"BTC-USDT-SWAP": 95_000, "SOL-USDT-SWAP": 140, "XRP-USDT-SWAP": 2},
 }
+OPTIONS = {"BTC-C": D("0.05"), "BTC-P": D("0.08"), "BTC-P-DEEP": D("1.05"), "ETH-C": D("0.1")}
+"""Usual marks of options, in coin; the deep one is near the point where its maintenance begins to follow its mark."""
+STRIKES = {"BTC-C": 100_000, "BTC-P": 90_000, "BTC-P-DEEP": 195_000, "ETH-C": 3_000}
+FORWARDS = {"BTC": 95_200, "ETH": 3_310}
 SWAPS["okx.multi_currency"] = SWAPS["okx"]
 SWAPS["binance.multi_assets"] = {**SWAPS["binance"], "BTCUSDC": 95_050}
-COINS = {"BTC-USD-SWAP": "BTC", "ETH-USD-SWAP": "ETH"}
+SWAPS["okx.options"] = SWAPS["okx.multi_options"] = {**SWAPS["okx"], **OPTIONS}
+COINS = {"BTC-USD-SWAP": "BTC", "ETH-USD-SWAP": "ETH"} | {name: name[:3] for name in OPTIONS}
+STRESSED = [venue for venue in SWAPS if "options" not in venue]
 SHARED = {
     "okx.multi_currency": {"USDT": 1, "BTC": 95_000, "ETH": 3_300},
     "binance.multi_assets": {"USDT": 1, "USDC": 1, "BTC": 95_000, "BNB": 600},
 }
+SHARED["okx.multi_options"] = SHARED["okx.multi_currency"]
 """Currencies that share collateral, and their usual USD prices."""
 
 
 def rulebook_of(venue: str) -> Rulebook:
     """The venue's rules; OKX has no inverse tiers of its own, so both kinds that it uses are given here."""
-    name, _, shared = venue.partition(".")
+    name, shared = venue.partition(".")[0], venue in SHARED
     book = load(name, account_mode=AccountMode.MULTI_CURRENCY if shared else None)
     if shared:
         book = _sharing(book, list(SHARED[venue]))
+    if "options" in venue:
+        book = book.with_instruments([_option(each) for each in OPTIONS], {_OPTION_TIERS[0]: _OPTION_TIERS[1]})
     if name != "okx":
         return book
     steps = [("1000", "0.004"), ("5000", "0.005"), ("20000", "0.0075"), (None, "0.0125")]
@@ -51,6 +61,32 @@ def rulebook_of(venue: str) -> Rulebook:
     tables = {("perpetual", "BTC-USD", mode): by_contracts for mode in modes}
     tables |= {("perpetual", "ETH-USD", mode): by_value for mode in modes}
     return book.with_instruments((), tables)
+
+
+_OPTION_TIERS = (
+    ("option", "BTC-USD", MarginMode.CROSS),
+    TierTable(
+        tiers=(Tier(maintenance_rate=D(0), up_to=D(500)), Tier(maintenance_rate=D(0), factor=D("1.25"))),
+        unit="contracts",
+    ),
+)
+
+
+def _option(name: str) -> Instrument:
+    """An option that settles in its coin."""
+    coin = name[:3]
+    return Instrument(
+        id=name,
+        kind=Kind.OPTION,
+        base=coin,
+        quote="USD",
+        settle=coin,
+        family=f"{coin}-USD",
+        contract_value=D("0.01"),
+        option_type=OptionType.CALL if name[4] == "C" else OptionType.PUT,
+        strike=D(STRIKES[name]),
+        taker_fee=D("0.0003"),
+    )
 
 
 def _sharing(book: Rulebook, currencies: list[str]) -> Rulebook:
@@ -85,9 +121,10 @@ def marks_of(venue: str, random: Random, spread: float = 0.2) -> Marks:
     found = {}
     for name, usual in SWAPS[venue].items():
         factor = D(random.randint(-1000, 1000)) / 1000 * D(str(spread)) + 1
-        found[name] = (usual * factor).quantize(D("0.01"))
-    usual_prices = SHARED.get(venue, {})
-    return Marks(mark=found, fx={name: _near(D(usual), random, spread) for name, usual in usual_prices.items()})
+        found[name] = (usual * factor).quantize(D("0.0001") if name in OPTIONS else D("0.01"))
+    fx = {name: _near(D(usual), random, spread) for name, usual in SHARED.get(venue, {}).items()}
+    forward = {name: _near(D(usual), random, spread) for name, usual in FORWARDS.items()} if "options" in venue else {}
+    return Marks(mark=found, fx=fx, forward=forward)
 
 
 def _near(usual: Decimal, random: Random, spread: float) -> Decimal:
@@ -137,6 +174,9 @@ def _balances(venue: str, random: Random, positions: tuple[Position, ...], book:
 
 def _position(venue: str, random: Random, book: Rulebook) -> Position:
     name, usual = random.choice(list(SWAPS[venue].items()))
+    if name in OPTIONS:
+        size = D(10) ** random.randint(0, 3) * random.randint(1, 99) / 10
+        return Position(instrument=name, side=random.choice(list(Side)), contracts=size, entry_price=D(str(usual)))
     unit = book.instrument(name).unit
     value = D(10) ** random.randint(1, 7) * random.randint(1, 99)
     contracts = value / unit if book.instrument(name).inverse else value / (unit * usual)

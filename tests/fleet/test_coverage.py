@@ -6,7 +6,7 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from crossmargin.domain.account import Account, MarginMode, Position, Side
+from crossmargin.domain.account import Account, MarginMode, Order, OrderSide, Position, Side
 from crossmargin.domain.marks import Marks
 from crossmargin.errors import InputError, MissingDataError, UnsupportedError
 from crossmargin.fleet.columns import columns_of
@@ -49,6 +49,34 @@ def test_accounts_in_another_mode_are_refused_by_name() -> None:
     """A multi-currency account under the rules of single-currency ones."""
     with pytest.raises(UnsupportedError, match='account "ann": account_mode "multi_currency"'):
         columns_of([Account(account_mode="multi_currency")], load("okx"), ["ann"])  # type: ignore[arg-type]
+
+
+def test_options_that_no_kernel_knows_are_refused_by_name() -> None:
+    """An isolated one; a short one that settles in dollars; an order for one."""
+    book = rulebook_of("okx.options")
+    quoted = msgspec.structs.replace(book.instrument("BTC-C"), id="BTC-C-USDT", settle="USDT", quote="USDT")
+    book = book.with_instruments([quoted])
+    alone = Position(instrument="BTC-C", side=Side.SHORT, contracts=D(1), margin_mode=MarginMode.ISOLATED)
+    short = Position(instrument="BTC-C-USDT", side=Side.SHORT, contracts=D(1))
+    order = Order(instrument="BTC-C", side=OrderSide.SELL, contracts=D(1), price=D("0.1"))
+
+    for account in (Account(positions=(alone,)), Account(positions=(short,)), Account(orders=(order,))):
+        with pytest.raises(UnsupportedError, match=r'account "ann": (BTC-C|orders for options)'):
+            columns_of([account], book, ["ann"])
+    assert len(columns_of([Account(positions=(msgspec.structs.replace(short, side=Side.LONG),))], book)) == 1
+
+
+def test_a_short_put_needs_what_the_venue_says() -> None:
+    """100 puts of 0.01 BTC marked at 0.08: (0.03 x max(1, 0.08) + 0.08 + 0.0003) x 1 BTC = 0.1103; at 1.2: 1.2363."""
+    book = rulebook_of("okx.options")
+    held = Position(instrument="BTC-P", side=Side.SHORT, contracts=D(100), entry_price=D("0.05"))
+    fleet = pack(columns_of([Account(balances={"BTC": D("1")}, positions=(held,))], book), book)
+
+    for mark, needed, status in (("0.08", 0.1103, 0), ("0.4", 0.4303, 1), ("1.2", 1.2363, 2)):
+        found = screen(fleet, Marks(mark={"BTC-P": D(mark)}, forward={"BTC": D(95_000)}))
+        assert found.required[0] == pytest.approx(needed, rel=1e-12)
+        assert found.equity[0] == 1.0
+        assert found.status.tolist() == [status]
 
 
 def test_an_unknown_instrument_and_a_missing_mark_are_refused() -> None:

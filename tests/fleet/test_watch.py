@@ -30,10 +30,11 @@ def watch_of(venue: str, count: int, seed: int, also: tuple[str, ...] = ()) -> W
 
 def stepped(marks: Marks, random: Random, size: int) -> dict[str, Decimal]:
     """One instrument's mark or one currency's price, moved by up to `size` basis points on a round grid."""
-    prices = {**marks.mark, **marks.fx}
+    prices = {**marks.mark, **marks.fx, **{f"forward:{name}": price for name, price in marks.forward.items()}}
     name = random.choice(list(prices))
     factor = 1 + D(random.randint(-size, size)) / 10_000
-    return {name: max((prices[name] * factor).quantize(D("0.0001" if name in marks.fx else "0.01")), D("0.01"))}
+    grid = D("0.01") if name in marks.mark and prices[name] > D("1.5") else D("0.0001")
+    return {name: max((prices[name] * factor).quantize(grid), grid)}
 
 
 def assert_exact(watch: Watch) -> None:

@@ -56,7 +56,7 @@ def deepened(fleet: Fleet, marks: Marks, scenarios: Scenarios, depth: Mapping[st
         UnsupportedError: collateral is shared between currencies.
     """
     if fleet.sharing.used:
-        raise UnsupportedError("cascade: accounts whose currencies share collateral are not covered")
+        raise UnsupportedError("cascade: options, and currencies that share collateral, are not covered")
     coins, coin = _coins(fleet)
     deep = _depths(coins, depth)
     exposure = _Exposure(fleet, marks, scenarios, coin, len(coins))

@@ -146,7 +146,7 @@ def rebox(
 @kernel
 def part(
     k: int, end: int, row: Codes, quantity: Floats, price: Floats, slope: Floats, deduction: Floats, shift: int,
-    head: Bools,
+    head: Bools, weight: Floats,
 ) -> tuple[float, float, float, int]:  # fmt: skip
     """Equity, requirement, gross value and number of positions of the currency whose head is k."""
     equity, need, gross, count = quantity[k], 0.0, abs(quantity[k]), 0
@@ -155,7 +155,7 @@ def part(
         if head[j >> shift]:
             break
         value = quantity[i] * price[j >> shift]
-        equity += value
+        equity += weight[j >> shift] * value
         need += slope[j] * abs(value) - deduction[j]
         gross += abs(value)
         count += 1
@@ -210,7 +210,7 @@ def rebox_shared(
                 nearest = 0.0
             elif sharing.head[lane]:
                 equity, needed, gross, count = part(
-                    k, stop[a], row, quantity, price, slope, deduction, shift, sharing.head
+                    k, stop[a], row, quantity, price, slope, deduction, shift, sharing.head, sharing.weight
                 )  # fmt: skip
                 value, owed = equity, 0.0
                 if not sharing.in_full:
@@ -228,6 +228,7 @@ def rebox_shared(
             else:
                 size = abs(quantity[k]) * price[lane]
                 far, near = (most, least) if quantity[k] > 0.0 else (-least, -most)
+                far, near = far * sharing.weight[lane], near * sharing.weight[lane]
                 one, other = losses(far, near, size, j, c_fall, slope, low, high, whole[lane])
                 fall = max(one, other) * size * p
                 one, other = gains(near, far, size, j, c_rise, slope, low, high, whole[lane])

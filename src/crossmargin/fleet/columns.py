@@ -164,13 +164,33 @@ def columns_of(accounts: Sequence[Account], rulebook: Rulebook, ids: Sequence[st
 def _is_beyond(account: Account, rulebook: Rulebook, name: str) -> bool:
     if account.account_mode not in rulebook.rules.account_modes or account.account_mode == AccountMode.PORTFOLIO:
         raise UnsupportedError(f'account "{name}": account_mode "{account.account_mode}" is not covered by the fleet')
-    kinds = {rulebook.instrument(name).kind for name in _instruments(account)}
-    if Kind.OPTION in kinds:
-        raise UnsupportedError(f'account "{name}": options are not covered by the fleet: assess it by itself')
+    for each in account.orders:
+        if rulebook.instrument(each.instrument).kind == Kind.OPTION:
+            raise UnsupportedError(f'account "{name}": orders for options are not covered by the fleet')
+    for position in account.positions:
+        if not _is_known(position, rulebook):
+            raise UnsupportedError(f'account "{name}": {position.id} is not covered by the fleet: assess it by itself')
     if rulebook.rules.pool_scope == "account" and any(account.interest.values()):
         return True
     live = any(order.state == OrderState.LIVE for order in account.orders)
-    return live or any(rulebook.instrument(each.instrument).kind not in SWAPS for each in account.positions)
+    kinds = (*SWAPS, Kind.OPTION)
+    return live or any(rulebook.instrument(each.instrument).kind not in kinds for each in account.positions)
+
+
+def _is_known(position: Position, rulebook: Rulebook) -> bool:
+    """Whether the kernels know what a position needs: all but some options."""
+    instrument = rulebook.instrument(position.instrument)
+    if instrument.kind != Kind.OPTION:
+        return True
+    if position.margin_mode == MarginMode.ISOLATED:
+        return False
+    if position.side == Side.LONG:
+        return True
+    rates = rulebook.rules.option
+    if rates is None or instrument.base not in rates.maintenance or instrument.settle != instrument.base:
+        return False
+    found = (rates.underlying_fee, rates.maintenance_of, rates.initial_covers_maintenance, rates.premium)
+    return found == (0, "underlying", False, "mark")
 
 
 def _rows(account: Account, beyond: bool) -> list[Position]:

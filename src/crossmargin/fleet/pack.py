@@ -16,26 +16,36 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
-from crossmargin.domain.arithmetic import EXACT
+from crossmargin.domain.arithmetic import EXACT, ONE
+from crossmargin.domain.instrument import Instrument, Kind
 from crossmargin.domain.marks import Marks
 from crossmargin.errors import InputError, MissingDataError
 from crossmargin.fleet.arrays import UNIT, Amounts, Bools, Codes, Floats, Ints, Scaled
 from crossmargin.fleet.columns import Columns
 from crossmargin.fleet.coverage import check_covered
+from crossmargin.fleet.option_lanes import Terms, option_price, options_in, terms_of
 from crossmargin.fleet.shared_kernels import Sharing
 from crossmargin.fleet.sharing import codes_of, heads_of, sharing_of
 from crossmargin.fleet.tables import (
+    BASE,
     CROSS,
     CURRENCY,
+    FEE,
+    INITIAL,
     ISOLATED,
     LANES,
+    MARK,
+    OPTION_LANES,
+    SWAP_LANES,
     WAKE_ONLY,
+    WORTH,
     Lane,
     Tables,
     tables_of,
     tier_by_size,
     tiers_by_size,
 )
+from crossmargin.margin.options import forward_price
 from crossmargin.margin.prices_usd import usd_price
 from crossmargin.rulebook.model import Rulebook
 
@@ -104,6 +114,11 @@ class Fleet:
         return self.bounds[1:]
 
     @property
+    def forwards(self) -> dict[str, str]:
+        """Underlying by the name under which its forward price moves."""
+        return {lane.mover: lane.instrument.underlying for lane in self.tables.lanes if lane.mode == INITIAL}
+
+    @property
     def coins(self) -> frozenset[str]:
         """Currencies whose USD price the kernels need."""
         return frozenset(lane.instrument.settle for lane in self.tables.lanes if lane.mode == CURRENCY)
@@ -123,16 +138,27 @@ def prices(fleet: Fleet, marks: Marks) -> Floats:
     Raises:
         MissingDataError: an instrument that is held has no mark, or a currency that is shared no USD price.
     """
-    return np.array([price_of(_mark(lane, marks), lane.instrument.inverse) for lane in fleet.tables.lanes])
+    return np.array([price_of(lane, _mark(lane, marks), fleet.rulebook) for lane in fleet.tables.lanes])
 
 
 def pinned(fleet: Fleet, marks: Marks) -> Marks:
-    """The same marks, the USD price of each shared currency said outright: it moves under its own name from here."""
+    """The same marks, with the USD price of each shared currency said outright: it moves under its own name from here.
+
+    Raises:
+        InputError: an option of the fleet has a forward price of its own.
+    """
+    for lane in fleet.tables.lanes:
+        if lane.mode == INITIAL and lane.instrument.id in marks.forward:
+            raise InputError("marks.forward", lane.instrument.id, "a watch takes forward prices by underlying")
     said = {name: price for name in fleet.coins if (price := usd_price(marks, name)) is not None}
     return msgspec.structs.replace(marks, fx={**marks.fx, **said}) if said else marks
 
 
 def _mark(lane: Lane, marks: Marks) -> Decimal:
+    if lane.mode == FEE:
+        return ONE
+    if lane.mode == INITIAL:
+        return forward_price(lane.instrument, marks)
     if lane.mode != CURRENCY:
         return marks.mark_of(lane.instrument.id)
     price = usd_price(marks, lane.instrument.settle)
@@ -141,15 +167,17 @@ def _mark(lane: Lane, marks: Marks) -> Decimal:
     return price
 
 
-def price_of(mark: Decimal, inverse: bool) -> float:
-    """The mark, or 1 / mark of an inverse contract.
+def price_of(lane: Lane, mark: Decimal, rulebook: Rulebook) -> float:
+    """Price of a lane for the kernels: the mark, 1 / mark of an inverse contract, or what an option's lane makes of it.
 
     Raises:
         InputError: the mark is not above zero.
     """
     if not mark.is_finite() or mark <= 0:
         raise InputError("marks", "", f"a mark has to be above zero, got {mark}")
-    return 1.0 / float(mark) if inverse else float(mark)
+    if lane.mode in {WORTH, MARK, BASE, FEE, INITIAL}:
+        return option_price(lane.instrument, lane.mode, float(mark), rulebook.rules.option)
+    return 1.0 / float(mark) if lane.instrument.inverse else float(mark)
 
 
 def pack(columns: Columns, rulebook: Rulebook, also: Sequence[str] = ()) -> Fleet:
@@ -174,21 +202,26 @@ def pack(columns: Columns, rulebook: Rulebook, also: Sequence[str] = ()) -> Flee
     holder = np.repeat(np.arange(len(columns)), np.diff(columns.start))
     settles = [rulebook.instrument(name).settle for name in columns.instruments]
     names = tuple(dict.fromkeys([*columns.currencies, *settles, *(rulebook.instrument(name).settle for name in also)]))
-    tables, lane = _lanes(columns, rulebook, beyond[holder], also, names if shared else ())
+    options = options_in(columns, rulebook, beyond[holder])
+    tables, lane = _lanes(columns, rulebook, (beyond[holder], options), also, names if shared else ())
     pools = _pools(columns, rulebook, names, beyond, holder, shared=shared)
     quantity, cost = _sizes(columns, tables, lane)
+    cost[options] = 0.0
     cash, slack = _cash(columns, pools, cost, shared=shared)
     slack[beyond[pools.owner]] = np.inf
-    entries = _Entries(pools.pool, lane, quantity, np.arange(len(lane)), np.zeros(0))
+    rates, rate = _rates(columns.leverage)
+    rate[options] = len(rates) - 2
+    entries = _Entries(pools.pool, lane, quantity, np.arange(len(lane)), rate, np.zeros(0))
+    if len(options):
+        entries = _with_terms(entries, terms_of(columns, rulebook, options), tables, lane, len(rates))
     sharing = sharing_of(rulebook, tables.lanes, float(rulebook.rules.warn_at))
     if shared:
         coins = _Coins(names, settles, codes_of(tables.lanes, names), sharing)
         entries = _with_heads(columns, entries, pools, cost, coins)
     else:
         order = np.argsort(entries.pool, kind="stable")
-        entries = _Entries(entries.pool[order], lane[order], quantity[order], order, entries.blur)
+        entries = _Entries(*(each[order] for each in entries[:-1]), entries.blur)
     row = _rows(columns, tables, entries.lane, entries.source, entries.pool, slack)
-    rates, rate = _rates(columns.leverage)
     return Fleet(
         columns=columns,
         rulebook=rulebook,
@@ -202,7 +235,7 @@ def pack(columns: Columns, rulebook: Rulebook, also: Sequence[str] = ()) -> Flee
         row=row,
         quantity=entries.quantity,
         blur=entries.blur,
-        rate=rate[entries.source] if len(rate) else np.zeros(len(row), np.uint8),
+        rate=entries.rate,
         rates=rates,
         cash=cash,
         slack=slack,
@@ -221,13 +254,33 @@ class _Pools(NamedTuple):
 
 
 class _Entries(NamedTuple):
-    """Pool, lane and quantity of each entry; its position in the columns, -1 a currency's head; error of a head."""
+    """Pool, lane and quantity of each entry; its position in the columns, -1 a currency's head; error of a head.
+
+    `rate` is the place of 1 / leverage; the last two of `rates` are 0 and 1.
+    """
 
     pool: Ints
     lane: Ints
     quantity: Floats
     source: Ints
+    rate: Codes
     blur: Floats
+
+
+def _with_terms(entries: _Entries, terms: Terms, tables: Tables, lane: Ints, rates: int) -> _Entries:
+    """Entries and what short options need."""
+    codes = {(each.instrument.id, each.mode): code for code, each in enumerate(tables.lanes)}
+    names = [tables.lanes[each].instrument.id for each in lane[terms.position].tolist()]
+    lanes = [codes[name, mode] for name, mode in zip(names, terms.mode.tolist(), strict=True)]
+    rate = np.where(terms.rate > 0.0, rates - 1, rates - 2).astype(entries.rate.dtype)
+    return _Entries(
+        np.concatenate([entries.pool, entries.pool[terms.position]]),
+        np.concatenate([entries.lane, np.array(lanes, np.int64)]),
+        np.concatenate([entries.quantity, terms.quantity]),
+        np.concatenate([entries.source, terms.position]),
+        np.concatenate([entries.rate, rate]),
+        entries.blur,
+    )
 
 
 class _Coins(NamedTuple):
@@ -244,18 +297,19 @@ def _with_heads(columns: Columns, entries: _Entries, pools: _Pools, cost: Floats
     code = {name: index for index, name in enumerate(coins.names)}
     ours = np.array([code[name] for name in coins.settles] or [0], np.int64)[columns.instrument]
     balance_code = np.array([code[name] for name in columns.currencies] or [0], np.int64)[columns.balance_currency]
-    cross = pools.currency[entries.pool] == ACCOUNT
+    settle = ours[entries.source]
+    cross = pools.currency[pools.pool] == ACCOUNT
     pool, index = pools.balances
     if len(np.unique(pool * len(code) + balance_code[index])) != len(pool):
         raise InputError("columns", "balance_currency", "an account has two balances in one currency")
     heads = heads_of(
         (pool, balance_code[index], columns.balance.floats()[index]),
-        (entries.pool[cross], ours[cross], cost[cross]),
+        (pools.pool[cross], ours[cross], cost[cross]),
         coins.lanes,
         coins.sharing,
     )
     every_pool = np.concatenate([heads.pool, entries.pool])
-    place = np.concatenate([2 * heads.currency, 2 * ours + 1])
+    place = np.concatenate([2 * heads.currency, 2 * settle + 1])
     order = np.lexsort((place, every_pool))
     none = np.full(len(heads.pool), -1)
     return _Entries(
@@ -263,6 +317,7 @@ def _with_heads(columns: Columns, entries: _Entries, pools: _Pools, cost: Floats
         np.concatenate([coins.lanes[heads.currency], entries.lane])[order],
         np.concatenate([heads.cash, entries.quantity])[order],
         np.concatenate([none, entries.source])[order],
+        np.concatenate([np.zeros(len(none), entries.rate.dtype), entries.rate])[order],
         np.concatenate([heads.blur, np.zeros(len(entries.lane))])[order],
     )
 
@@ -279,15 +334,22 @@ def _check_isolated(columns: Columns) -> None:
 
 
 def _lanes(
-    columns: Columns, rulebook: Rulebook, exact: Bools, also: Sequence[str], currencies: Sequence[str]
+    columns: Columns, rulebook: Rulebook, kinds: tuple[Bools, Ints], also: Sequence[str], currencies: Sequence[str]
 ) -> tuple[Tables, Ints]:
-    """Tables of the lanes in use, and the lane of each position."""
+    """Tables of the lanes in use, and the lane of each position; an option's is that of its worth."""
+    exact, options = kinds
     mode = np.where(exact, WAKE_ONLY, np.where(columns.isolated, ISOLATED, CROSS))
+    mode[options] = WORTH
     key, lane = _codes(columns.instrument * LANES + mode, len(columns.instruments) * LANES)
     wanted = [(columns.instruments[each // LANES], each % LANES) for each in key.tolist()]
-    further = [(rulebook.instrument(name).id, each) for name in also for each in range(LANES)]
+    offered = [*also, *(columns.instruments[code] for code in np.unique(columns.instrument[options]).tolist())]
+    further = [(each.id, mode) for each in map(rulebook.instrument, offered) for mode in _modes(each)]
     heads = [(name, CURRENCY) for name in currencies]
     return tables_of(rulebook, list(dict.fromkeys([*wanted, *further, *heads]))), lane
+
+
+def _modes(instrument: Instrument) -> tuple[int, ...]:
+    return OPTION_LANES if instrument.kind == Kind.OPTION else SWAP_LANES
 
 
 def _codes(keys: Ints, count: int) -> tuple[Ints, Ints]:
@@ -372,8 +434,8 @@ def _rates(leverage: Amounts) -> tuple[Floats, Codes]:
         values = Scaled(known, leverage.places).floats()
     else:
         values, place = np.unique(leverage.floats(), return_inverse=True)
-    narrow = next(kind for kind in (np.uint8, np.uint16, np.uint32) if len(values) <= np.iinfo(kind).max)
-    return 1.0 / values, place.astype(narrow)
+    narrow = next(kind for kind in (np.uint8, np.uint16, np.uint32) if len(values) + 2 <= np.iinfo(kind).max)
+    return np.append(1.0 / values, [0.0, 1.0]), place.astype(narrow)
 
 
 def _rows(columns: Columns, tables: Tables, lane: Ints, order: Ints, pool: Ints, slack: Floats) -> Codes:

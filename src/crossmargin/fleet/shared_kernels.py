@@ -30,10 +30,11 @@ class Sharing(NamedTuple):
     """How currencies count; by lane, by slice, by tier of loans.
 
     Attributes:
-        used: Whether any pool shares collateral; if not, nothing else is read.
+        used: Whether any pool shares collateral or holds options; if not, nothing else is read.
         in_full: Whether PnL counts in full.
         margined: Whether a debt needs margin.
         head: By lane: whether it is a currency's.
+        weight: By lane: whether what is held counts in the worth (1), or is only needed (0).
         debt: By lane: what one unit of debt counts.
         slices: By lane: first of its slices, and the end of the last.
         start: By slice: amount at which it begins.
@@ -52,6 +53,7 @@ class Sharing(NamedTuple):
     in_full: bool
     margined: bool
     head: Bools
+    weight: Floats
     debt: Floats
     slices: Ints
     start: Floats
@@ -143,7 +145,7 @@ def evaluate_shared(
         row[k] = j
         if size < low[j]:
             need += np.nan
-        equity += value
+        equity += sharing.weight[lane] * value
         gross += size
         need += slope[j] * size - deduction[j]
     worth, needed, error = closed(current, p, equity, need, gross, unsure, count, unit_error, sharing)
@@ -171,7 +173,7 @@ def initial_shared(
                 equity, gross = quantity[k], abs(quantity[k])
             continue
         value = quantity[k] * price[lane]
-        equity += value
+        equity += sharing.weight[lane] * value
         gross += abs(value)
         margin += rates[rate[k]] * abs(value)
     return total

@@ -10,9 +10,10 @@ from crossmargin.domain.account import MarginMode
 from crossmargin.domain.arithmetic import ONE, ZERO, exact
 from crossmargin.fleet.arrays import UNIT, Codes, Floats, Ints
 from crossmargin.fleet.shared_kernels import Sharing
-from crossmargin.fleet.tables import CURRENCY, Lane
+from crossmargin.fleet.tables import BASE, CURRENCY, FEE, INITIAL, MARK, WORTH, Lane
 from crossmargin.rulebook.collateral import Collateral
 from crossmargin.rulebook.model import Rulebook
+from crossmargin.rulebook.rules import Rules
 from crossmargin.rulebook.tiers import Tier
 
 __all__ = ["Heads", "heads_of", "sharing_of"]
@@ -105,13 +106,22 @@ def sharing_of(rulebook: Rulebook, lanes: Sequence[Lane], warn: float) -> Sharin
             least[index], most[index] = min(per_unit), max(per_unit)
         most[index] += warn * max((float(each.maintenance_rate) for each in offered), default=0.0)
     return Sharing(
-        rules.pool_scope == "account", in_full, margined, np.array([lane.mode == CURRENCY for lane in lanes], np.bool_),
-        debt, slices, np.array(starts), np.array(values), np.array(rates), loans,
+        rules.pool_scope == "account" or any(lane.mode == WORTH for lane in lanes), in_full, margined,
+        np.array([lane.mode == CURRENCY for lane in lanes], np.bool_),
+        np.array([_weight(lane, rules) for lane in lanes]), debt, slices,
+        np.array(starts), np.array(values), np.array(rates), loans,
         np.array([np.inf if each.up_to is None else float(each.up_to) for each in tiers]),
         np.array([float(each.maintenance_rate) for each in tiers]),
         np.array([float(each.initial_rate or 0) for each in tiers]),
         least, most, float(max(most.max(initial=1.0), debt.max(initial=1.0))),
     )  # fmt: skip
+
+
+def _weight(lane: Lane, rules: Rules) -> float:
+    """What an option is worth counts where collateral is shared; what is needed for a short one never does."""
+    if lane.mode == WORTH:
+        return float(rules.pool_scope == "account")
+    return float(lane.mode not in {MARK, BASE, FEE, INITIAL})
 
 
 @exact

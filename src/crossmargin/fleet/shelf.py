@@ -115,7 +115,7 @@ class Shelf:
         mine = slice(first, first + count)
         self.book.stop[pool] = mine.stop
         self.book.row[mine], self.book.quantity[mine] = rows[held], alone.quantity[held]
-        if self.fleet.sharing.used:
+        if len(self.book.blur):
             self.book.blur[mine] = alone.blur[held]
         self.hooks.hang[2 * mine.start : 2 * mine.stop, ladders.POOL] = pool
         self.book.cash[pool], self.book.slack[pool] = alone.cash[index], alone.slack[index]
@@ -136,7 +136,8 @@ class Shelf:
         pools, first = self._used
         if first + count > len(self.book.row):
             more = len(self.book.row) // SPARE + SPARE + count
-            row, quantity, blur = _longer([self.book.row, self.book.quantity, self.book.blur], more, 0)
+            row, quantity = _longer([self.book.row, self.book.quantity], more, 0)
+            (blur,) = _longer([self.book.blur], more if len(self.book.blur) else 0, 0)
             self.book = self.book._replace(row=row, quantity=quantity, blur=blur)
             hang = np.concatenate([self.hooks.hang, np.full((2 * more, 4), -1, np.int32)])
             (edge,) = _longer([self.hooks.edge], 2 * more, 0)

@@ -9,8 +9,9 @@ from functools import reduce
 
 import numpy as np
 
+from crossmargin.domain.instrument import Kind
 from crossmargin.domain.marks import Marks
-from crossmargin.errors import InputError, MissingDataError
+from crossmargin.errors import InputError, MissingDataError, UnsupportedError
 from crossmargin.fleet.arrays import Bools, Floats, Ints
 from crossmargin.fleet.pack import ACCOUNT, Fleet, prices
 from crossmargin.fleet.scenarios import Scenarios
@@ -101,8 +102,11 @@ def stress(fleet: Fleet, marks: Marks, scenarios: Scenarios) -> Stressed:
     """Value every pool under every scenario.
 
     Raises:
+        UnsupportedError: an option is held.
         MissingDataError: an instrument without a mark or a scenario, or a settlement currency without a USD price.
     """
+    if any(lane.instrument.kind == Kind.OPTION for lane in fleet.tables.lanes):
+        raise UnsupportedError("stress: options are not covered: no scenario says what becomes of their marks")
     price, worth = scenario_prices(fleet, marks, scenarios), usd_values(fleet, marks, scenarios)
     left_out = ~np.isfinite(fleet.slack)
     losses = _shared_losses if fleet.sharing.used else _losses

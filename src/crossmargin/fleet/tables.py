@@ -23,11 +23,29 @@ from crossmargin.margin.legs import closing_fee_rate
 from crossmargin.rulebook.model import Rulebook
 from crossmargin.rulebook.tiers import TierTable
 
-__all__ = ["CROSS", "CURRENCY", "ISOLATED", "LANES", "WAKE_ONLY", "Lane", "Tables", "tables_of"]
+__all__ = [
+    "BASE",
+    "CROSS",
+    "CURRENCY",
+    "FEE",
+    "INITIAL",
+    "ISOLATED",
+    "LANES",
+    "MARK",
+    "OPTION_LANES",
+    "SWAP_LANES",
+    "WAKE_ONLY",
+    "WORTH",
+    "Lane",
+    "Tables",
+    "tables_of",
+]
 
-CROSS, ISOLATED, WAKE_ONLY, CURRENCY = range(4)
-LANES = 3
-"""Lanes an instrument may have: cross, isolated, and one without requirement for accounts that are assessed exactly.
+CROSS, ISOLATED, WAKE_ONLY, WORTH, MARK, BASE, FEE, INITIAL, CURRENCY = range(9)
+LANES = 8
+SWAP_LANES, OPTION_LANES = (CROSS, ISOLATED, WAKE_ONLY), (WAKE_ONLY, WORTH, MARK, BASE, FEE, INITIAL)
+"""Lanes an instrument may have: cross, isolated, and one without requirement for accounts that are assessed exactly;
+an option has one for its worth and four for what a short one needs, `option_lanes` says which.
 
 Where accounts share collateral, a currency has a lane too: its price is the currency's USD price.
 """
@@ -44,6 +62,13 @@ class Lane:
     table: TierTable | None
     group: str | None
     by_value: bool
+
+    @property
+    def mover(self) -> str:
+        """Name under which a tick moves the lane's price: instrument, currency, ``forward:BTC``; none for a fee."""
+        if self.mode == INITIAL:
+            return f"forward:{self.instrument.underlying}"
+        return "" if self.mode == FEE else self.instrument.id
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +108,16 @@ class Tables:
         return tuple(lane.instrument.id for lane in self.lanes)
 
     def lanes_of(self) -> dict[str, list[int]]:
-        """Lanes by instrument id."""
+        """Lanes by the name under which a tick moves them."""
         found: dict[str, list[int]] = {}
-        for index, name in enumerate(self.instruments):
+        for index, name in enumerate(self.movers):
             found.setdefault(name, []).append(index)
         return found
+
+    @property
+    def movers(self) -> tuple[str, ...]:
+        """Name under which a tick moves each lane."""
+        return tuple(lane.mover for lane in self.lanes)
 
 
 def tables_of(rulebook: Rulebook, wanted: Sequence[tuple[str, int]]) -> Tables:
@@ -116,7 +146,7 @@ def tables_of(rulebook: Rulebook, wanted: Sequence[tuple[str, int]]) -> Tables:
         low=low,
         high=high,
         whole=np.array([lane.by_value and _jumps(lane) for lane in lanes], np.bool_),
-        inverse=np.array([lane.instrument.inverse for lane in lanes], np.bool_),
+        inverse=np.array([lane.instrument.inverse and lane.mode in SWAP_LANES for lane in lanes], np.bool_),
         slope_max=float(slope.max()),
     )
 
@@ -128,7 +158,7 @@ def _currency(name: str) -> Lane:
 
 
 def _lane(rulebook: Rulebook, instrument: Instrument, mode: int) -> Lane:
-    if mode == WAKE_ONLY:
+    if mode not in {CROSS, ISOLATED}:
         return Lane(instrument, mode, None, None, False)
     margin_mode = MarginMode.ISOLATED if mode == ISOLATED else MarginMode.CROSS
     table = rulebook.tier_table(instrument, margin_mode)
@@ -150,7 +180,7 @@ def _fill(rulebook: Rulebook, lane: Lane, first: int, into: tuple[Floats, Floats
     """Write a lane's rows."""
     slope, deduction, low, high = into
     if lane.table is None:
-        low[first] = 0.0
+        low[first], slope[first] = 0.0, float(lane.mode in {MARK, BASE, FEE})
         return
     fee = closing_fee_rate(lane.instrument, rulebook)
     bounds = [float(tier.up_to) for tier in lane.table.tiers[:-1] if tier.up_to is not None]

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import numpy as np
 
+from crossmargin.domain.instrument import Kind
 from crossmargin.errors import InputError
 from crossmargin.fleet.arrays import Amounts, Decimals, Floats, Ints, Scaled
 from crossmargin.fleet.pack import Fleet, price_of
@@ -22,7 +23,7 @@ class Ticks:
         lane: Lane of each entry.
         price: Its price for the kernels.
         mark: Its mark, exactly.
-        instruments: Instrument of each lane.
+        instruments: Name that moves each lane.
     """
 
     start: Ints
@@ -54,7 +55,7 @@ def ticks_of(fleet: Fleet, sequence: Sequence[Mapping[str, Decimal]]) -> Ticks:
         for name, mark in moved.items():
             for lane in lanes_of.get(name, ()):
                 lanes.append(lane)
-                values.append(price_of(mark, bool(fleet.tables.inverse[lane])))
+                values.append(price_of(fleet.tables.lanes[lane], mark, fleet.rulebook))
                 marks.append(mark)
         starts.append(len(lanes))
     return Ticks(
@@ -62,7 +63,7 @@ def ticks_of(fleet: Fleet, sequence: Sequence[Mapping[str, Decimal]]) -> Ticks:
         np.array(lanes, np.int64),
         np.array(values, np.float64),
         Decimals(marks),
-        fleet.tables.instruments,
+        fleet.tables.movers,
     )
 
 
@@ -82,5 +83,9 @@ def ticks_of_columns(fleet: Fleet, instruments: Sequence[str], marks: Scaled) ->
     price = marks.floats()[entry]
     inverse = fleet.tables.inverse[lane]
     price[inverse] = 1.0 / price[inverse]
+    for code, each in enumerate(fleet.tables.lanes):
+        if each.instrument.kind == Kind.OPTION:
+            for index in np.flatnonzero(lane == code).tolist():
+                price[index] = price_of(each, marks.decimal(int(entry[index])), fleet.rulebook)
     start = np.concatenate([[0], np.cumsum(np.tile(width, rounds))]).astype(np.int64)
-    return Ticks(start, lane, price, marks.take(entry), fleet.tables.instruments)
+    return Ticks(start, lane, price, marks.take(entry), fleet.tables.movers)

@@ -81,7 +81,7 @@ def positions(fleet: Fleet, price: Floats, cash: float, held: range) -> tuple[fl
     for k in held:
         row = int(fleet.row[k])
         amount = float(fleet.quantity[k] * price[row >> fleet.tables.shift])
-        equity += amount
+        equity += amount * float(fleet.sharing.weight[row >> fleet.tables.shift])
         gross += abs(amount)
         initial += float(fleet.rates[fleet.rate[k]]) * abs(amount)
         required += requirement(fleet, row, abs(amount))

@@ -57,7 +57,7 @@ class Watch:
             fleet.unit_error,
         )  # fmt: skip
         self._sharing = fleet.sharing if fleet.sharing.used else None
-        sigma = np.array([(deviations or {}).get(name, DEVIATION) for name in tables.instruments])
+        sigma = np.array([(deviations or {}).get(name, DEVIATION) for name in tables.movers])
         self._shelf = Shelf(fleet, screen(fleet, marks).status, prices(fleet, marks), sigma)
         self._stale = 0
         self._make_room()
@@ -94,7 +94,7 @@ class Watch:
         return sum(now != self.state[pool] for pool, now in zip(pools, unsure, strict=True))
 
     def tick(self, marks: Mapping[str, Decimal]) -> Changes:
-        """Move some marks at once; where collateral is shared, a currency's USD price moves under its name.
+        """Move some marks at once; a shared currency's USD price moves under its name, a forward as `forward:BTC`.
 
         Returns:
             Every pool whose status changed, exactly.
@@ -197,10 +197,14 @@ class Watch:
         """Bring the exact marks up to the ticks that were played."""
         begun = self._synced[1] if self._synced[0] is ticks else 0
         if done > begun:
-            moved, coins = ticks.marks(begun, done), self.fleet.coins
-            mark = {**self._marks.mark, **{name: price for name, price in moved.items() if name not in coins}}
-            fx = {**self._marks.fx, **{name: price for name, price in moved.items() if name in coins}}
-            self._marks = msgspec.structs.replace(self._marks, mark=mark, fx=fx)
+            now, coins, forwards = self._marks, self.fleet.coins, self.fleet.forwards
+            mark, fx, forward = dict(now.mark), dict(now.fx), dict(now.forward)
+            for name, price in ticks.marks(begun, done).items():
+                if name in forwards:
+                    forward[forwards[name]] = price
+                else:
+                    (fx if name in coins else mark)[name] = price
+            self._marks = msgspec.structs.replace(now, mark=mark, fx=fx, forward=forward)
             self._synced = (ticks, done)
 
     def _recentre(self) -> None:
