@@ -14,7 +14,7 @@ from crossmargin.rulebook.model import Rulebook
 from crossmargin.rulebook.tiers import Tier, TierTable
 
 D = Decimal
-SWAPS = {
+SWAPS: dict[str, dict[str, int | Decimal]] = {
     "okx": {"BTC-USDT-SWAP": 95_000, "ETH-USDT-SWAP": 3_300, "BTC-USD-SWAP": 95_100, "ETH-USD-SWAP": 3_305},
     "binance": {"BTCUSDT": 95_000, "ETHUSDT": 3_300, "SOLUSDT": 140},
     "textbook": {"BTC-USDT-SWAP": 95_000, "SOL-USDT-SWAP": 140, "XRP-USDT-SWAP": 2},

@@ -189,8 +189,8 @@ def _is_known(position: Position, rulebook: Rulebook) -> bool:
     rates = rulebook.rules.option
     if rates is None or instrument.base not in rates.maintenance or instrument.settle != instrument.base:
         return False
-    found = (rates.underlying_fee, rates.maintenance_of, rates.initial_covers_maintenance, rates.premium)
-    return found == (0, "underlying", False, "mark")
+    plain = rates.maintenance_of == "underlying" and rates.premium == "mark"
+    return plain and not rates.underlying_fee and not rates.initial_covers_maintenance
 
 
 def _rows(account: Account, beyond: bool) -> list[Position]:

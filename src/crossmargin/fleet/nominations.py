@@ -139,9 +139,12 @@ def _both(names: Mapping[str, object], holders: Mapping[str, object]) -> list[st
 
 
 def _fits(account: Account, state: Venue) -> bool:
-    """Whether the kernels know everything that an account holds, and each of it has a mark."""
-    if any(position.instrument not in state.marks.mark for position in account.positions):
-        return False
+    """Whether the watch can hold an account: swaps and futures that have a mark, and rules that the kernels know."""
+    for position in account.positions:
+        if position.instrument not in state.marks.mark:
+            return False
+        if state.rulebook.instrument(position.instrument).kind not in SWAPS:
+            return False
     try:
         columns = columns_of([account], state.rulebook)
     except UnsupportedError:

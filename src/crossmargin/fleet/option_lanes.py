@@ -11,7 +11,6 @@ Each term is linear in one price: an entry in a lane of its own, of which WORTH 
 the kernels by a weight what it adds to the worth. Long options need nothing.
 """
 
-from collections.abc import Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -21,7 +20,7 @@ from crossmargin.domain.account import MarginMode
 from crossmargin.domain.arithmetic import EXACT, ONE
 from crossmargin.domain.instrument import Instrument, Kind, OptionType
 from crossmargin.errors import MissingDataError
-from crossmargin.fleet.arrays import Floats, Ints
+from crossmargin.fleet.arrays import Bools, Floats, Ints
 from crossmargin.fleet.columns import Columns
 from crossmargin.fleet.tables import BASE, FEE, INITIAL, MARK
 from crossmargin.margin.legs import closing_fee_rate
@@ -87,7 +86,7 @@ def option_price(instrument: Instrument, mode: int, value: float, rates: OptionR
     return max(float(rates.initial_floor), float(rates.initial_start) - out_of_the_money / value)
 
 
-def options_in(columns: Columns, rulebook: Rulebook, beyond: Sequence[bool]) -> Ints:
+def options_in(columns: Columns, rulebook: Rulebook, beyond: Bools) -> Ints:
     """Positions that are options of accounts which the kernels judge."""
     kinds = np.array([rulebook.instrument(name).kind == Kind.OPTION for name in columns.instruments] or [False])
-    return np.flatnonzero(kinds[columns.instrument] & ~np.asarray(beyond, np.bool_))
+    return np.flatnonzero(kinds[columns.instrument] & ~beyond)

@@ -220,7 +220,10 @@ def pack(columns: Columns, rulebook: Rulebook, also: Sequence[str] = ()) -> Flee
         entries = _with_heads(columns, entries, pools, cost, coins)
     else:
         order = np.argsort(entries.pool, kind="stable")
-        entries = _Entries(*(each[order] for each in entries[:-1]), entries.blur)
+        entries = _Entries(
+            entries.pool[order], entries.lane[order], entries.quantity[order], entries.source[order],
+            entries.rate[order], entries.blur,
+        )  # fmt: skip
     row = _rows(columns, tables, entries.lane, entries.source, entries.pool, slack)
     return Fleet(
         columns=columns,
