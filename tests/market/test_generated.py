@@ -185,6 +185,21 @@ def test_an_hour_passes_without_a_fault() -> None:
         assert min((each for each in ratios if each is not None), default=D(99)) > 20, name
 
 
+def test_a_clock_that_goes_back_stops_nothing() -> None:
+    """Five seconds back: no price is drawn anew, and commands keep the time that had been."""
+    venue = Venue("generated:7")
+    venue.run(5)
+    latest, mark = venue.now, venue.mark(BTC)
+    before = len(venue.sent)
+    venue.step(-5_000)
+    assert {command.time for command in venue.sent[before:]} <= {latest}
+    assert venue.mark(BTC) == pytest.approx(mark, rel=D("0.0002"))
+    venue.move(BTC, D(80_000))
+    venue.run(10)
+    assert well_quoted(venue) == []
+    venue.engine.check()
+
+
 # ---------------------------------------------------------------- moved by hand
 
 

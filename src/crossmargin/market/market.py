@@ -64,6 +64,7 @@ class Market:
         self._takers: dict[str, Taker] = {}
         self._funding: dict[str, FundingClock] = {}
         self._expiries: dict[str, ExpiryClock] = {}
+        self._time = 0
 
     @property
     def instruments(self) -> tuple[str, ...]:
@@ -83,7 +84,7 @@ class Market:
             time: Of the commands.
             view: The state of a venue that goes on; None of one that is new.
         """
-        view = view or State(self.rulebook, {})
+        view, self._time = view or State(self.rulebook, {}), time
         lines = (*lines_of(self._listing, self.rulebook), *self._futures(view, time))
         self._prices.start(time, view, lines)
         move, _ = self._judge.judge(_alive(lines, time), view, time)
@@ -163,7 +164,11 @@ class Market:
     # ------------------------------------------------------------------ running
 
     def step(self, time: int, view: State) -> list[c.Command]:
-        """What happened since the last step: quotes first, then prices, trades, and settlements that are due."""
+        """What happened since the last step: quotes first, then prices, trades, and settlements that are due.
+
+        A time before that of the last call counts as that: prices never go back.
+        """
+        time = self._time = max(time, self._time)
         move, found = self._judge.judge(_alive(self.lines.values(), time), view, time)
         self._note(move, time)
         found += Passage(view, self._makers, move, self._band, time).commands()
@@ -218,11 +223,12 @@ class Market:
             raise InputError("instrument", "", f"{instrument[:40]!r} is not listed: {', '.join(self.lines)}")
         if not price.is_finite() or price <= 0 or price % line.tick:
             raise InputError("price", "", f"{price} is no price of {instrument}: a multiple of {line.tick} above zero")
-        mark = view.marks.mark[instrument]
+        mark = view.marks.mark.get(instrument, price)
         if not mark < MOVE_MAX * price < MOVE_MAX * MOVE_MAX * mark:
             raise InputError("price", "", f"{price} is more than {MOVE_MAX} times away from {mark}: move in steps")
         if line.option is not None:
             raise InputError("instrument", "", f"{instrument} follows its underlying: move {line.pair}-SWAP")
+        time = self._time = max(time, self._time)
         self._prices.put(line, price, time)
         mates = [each for each in self._of_coin(line.instrument.base) if each.option is None]
         indices = {each.pair: each.on_tick(float(price)) for each in reversed(mates)}
