@@ -14,6 +14,8 @@ from crossmargin import market
 from crossmargin.server.application import application
 from crossmargin.server.keys import KeyStore, NewKey
 from crossmargin.server.run import Options, open_exchange, wall_clock
+from crossmargin.server.tls import Certificate
+from crossmargin.server.ws.wire import Wire
 
 __all__ = ["Outside", "served"]
 
@@ -53,12 +55,28 @@ class Outside:
 
 
 @contextmanager
-def served(text: str = "generated:7", *, driven: bool = False) -> Iterator[Outside]:
-    """Serve an exchange in a thread of its own until the block ends; `driven`: its market lives by itself."""
+def served(
+    text: str = "generated:7", *, driven: bool = False, certificate: Certificate | None = None
+) -> Iterator[Outside]:
+    """Serve an exchange in a thread of its own until the block ends.
+
+    Args:
+        text: The market.
+        driven: Its market lives by itself.
+        certificate: Serve over TLS.
+    """
     exchange = open_exchange(market.open(text), Options(calls=0)).exchange
     app = application(exchange, calls=0, driven=driven)
     config = uvicorn.Config(
-        app, port=0, log_level="warning", access_log=False, ws="websockets-sansio", timeout_graceful_shutdown=1
+        app,
+        port=0,
+        log_level="warning",
+        access_log=False,
+        ws=Wire,
+        ws_max_size=256 * 1024,
+        timeout_graceful_shutdown=1,
+        ssl_certfile=None if certificate is None else certificate.chain,
+        ssl_keyfile=None if certificate is None else certificate.key,
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
@@ -70,7 +88,7 @@ def served(text: str = "generated:7", *, driven: bool = False) -> Iterator[Outsi
     port = server.servers[0].sockets[0].getsockname()[1]
     keys = KeyStore(exchange.keys.path)
     try:
-        yield Outside(f"http://127.0.0.1:{port}", keys, exchange.admin_token)
+        yield Outside(f"http{'' if certificate is None else 's'}://127.0.0.1:{port}", keys, exchange.admin_token)
     finally:
         server.should_exit = True
         thread.join(timeout=10)
