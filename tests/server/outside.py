@@ -26,19 +26,20 @@ class Outside:
     Attributes:
         url: Base URL, without prefix.
         token: The admin token.
+        keys: Its keys, opened a second time, as another process would.
     """
 
     def __init__(self, url: str, keys: KeyStore, admin_token: str) -> None:
         """Keep how to reach it."""
         self.url = url
-        self._keys = keys
+        self.keys = keys
         self.token = admin_token
         self._accounts = 0
 
     def account(self, usdt: str = "10000", scopes: tuple[str, ...] = ("read", "trade", "withdraw")) -> NewKey:
         """A fresh account with money in its trading balance, and a key for it."""
         self._accounts += 1
-        key = self._keys.create(f"client{self._accounts}", scopes=scopes, now=wall_clock())
+        key = self.keys.create(f"client{self._accounts}", scopes=scopes, now=wall_clock())
         self.admin("deposit", account=key.account, currency="USDT", amount=usdt)
         return key
 
