@@ -19,6 +19,7 @@ import crossmargin
 from crossmargin import market
 from crossmargin.errors import InputError
 from crossmargin.server.keys import KeyStore, NewKey
+from crossmargin.server.okx.answers import OkxError
 from crossmargin.server.okx.names import algo_id, order_id
 from crossmargin.server.okx.routes import ROUTES
 from crossmargin.server.run import Options, serve
@@ -391,13 +392,13 @@ def test_only_our_own_names_are_served(inside: Inside) -> None:
 
 
 def test_only_our_own_pages_may_ask(inside: Inside) -> None:
-    """S25: another origin is refused, on HTTP and before a WebSocket is accepted."""
+    """S25: another origin, or another port of this machine, is refused, on HTTP and before a WebSocket is accepted."""
     for origin, status in (
-        ("http://127.0.0.1:8080", 200), ("http://localhost", 200), ("https://evil.example", FORBIDDEN),
-        ("null", FORBIDDEN),
-        ("http://127.0.0.1.evil.example", FORBIDDEN), ("", FORBIDDEN),
+        ("http://localhost:8080", 200), ("http://LOCALHOST:8080", 200), ("http://127.0.0.1:8080", FORBIDDEN),
+        ("http://localhost:3000", FORBIDDEN), ("https://evil.example", FORBIDDEN), ("null", FORBIDDEN), ("", FORBIDDEN),
+        ("http://localhost:8080.evil.example", FORBIDDEN), ("http://evil@localhost:8080", FORBIDDEN),
     ):  # fmt: skip
-        answer = inside.raw("GET", "/api/v5/public/time", {"host": "localhost", "origin": origin})
+        answer = inside.raw("GET", "/api/v5/public/time", {"host": "localhost:8080", "origin": origin})
         assert answer.status == status, origin
     sent: list[Any] = []
 
@@ -419,7 +420,7 @@ def test_no_other_origin_may_read(inside: Inside, ann: NewKey) -> None:
     """S26, S31: no answer names an origin that may read it; none is kept by a cache."""
     for answer in (
         inside.send("GET", "/api/v5/public/time"),
-        inside.raw("OPTIONS", "/api/v5/trade/order", HOST | {"origin": "http://localhost"}),
+        inside.raw("OPTIONS", "/api/v5/trade/order", HOST | {"origin": "http://127.0.0.1"}),
         inside.get(ann, "account/balance"),
         inside.send("GET", "/nothing"),
     ):
@@ -490,10 +491,13 @@ def test_refusals_are_written_down_on_one_line(fresh: Inside, caplog: pytest.Log
     fresh.raw("GET", "/api/v5/account/balance", HOST | headers | {"ok-access-sign": "AAAA"})
     lines = [record.getMessage() for record in caplog.records]
     assert len(lines) == 3
-    assert lines[0].startswith("refused: 50120 POST '/api/v5/trade/order', key ")
+    assert lines[0].startswith("refused: 50120 'POST /api/v5/trade/order', key ")
     assert reader.key[:20] in lines[0]
     assert ann.key[:20] in lines[2]
     assert not [line for line in lines if "\n" in line or "\x1b" in line]
+    with pytest.raises(OkxError):
+        fresh.exchange.gate.login(ann.key, ann.passphrase, str(fresh.clock() // 1000), "AAAA", fresh.clock())
+    assert caplog.records[-1].getMessage().startswith("refused: 60007 'login', key ")
 
     for _ in range(50):
         fresh.raw("GET", "/api/v5/account/balance", HOST | headers | {"ok-access-sign": "AAAA"})

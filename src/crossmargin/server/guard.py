@@ -31,8 +31,8 @@ class Guard:
     """Refuses what a browser sends for somebody else.
 
     A name that resolves to this machine is not this machine: `Host` has to be one of ours. A page of another origin
-    may not open a WebSocket or post: `Origin`, where there is one, has to be ours too. Clients without a browser send
-    none.
+    may not open a WebSocket or post: `Origin`, where there is one, has to be this server, port included. Clients
+    without a browser send none.
 
     Args:
         app: What answers.
@@ -52,7 +52,7 @@ class Guard:
         headers = dict(scope["headers"])
         if _host(headers.get(b"host", b"")) not in self.hosts:
             await _refuse(scope, send, _MISDIRECTED, b"this host is not served here")
-        elif b"origin" in headers and _origin(headers[b"origin"]) not in self.hosts:
+        elif b"origin" in headers and not _same(headers[b"origin"], headers[b"host"]):
             await _refuse(scope, send, _FORBIDDEN, b"this origin is not ours")
         elif scope["type"] == "websocket":
             await self.app(scope, receive, send)
@@ -68,11 +68,13 @@ def _host(raw: bytes) -> str:
         return ""
 
 
-def _origin(raw: bytes) -> str:
+def _same(origin: bytes, host: bytes) -> bool:
+    """Whether a page comes from this very server, port included: another one of this machine is a stranger too."""
     try:
-        return urlsplit(raw.decode("ascii")).hostname or ""
+        found = urlsplit(origin.decode("ascii"))
+        return found.scheme in ("http", "https") and found.netloc.lower() == host.decode("ascii").lower()
     except (UnicodeDecodeError, ValueError):
-        return ""
+        return False
 
 
 def _with_headers(send: Send) -> Send:

@@ -15,7 +15,6 @@ from crossmargin.server.keys import Key
 from crossmargin.server.okx.acks import Acks
 from crossmargin.server.okx.answers import OkxError, failed, ok
 from crossmargin.server.okx.call import Call
-from crossmargin.server.okx.denials import Denials
 from crossmargin.server.okx.limits import Budgets
 from crossmargin.server.okx.routes import Route, find
 
@@ -45,7 +44,6 @@ class OkxApp:
         """Keep both."""
         self.exchange = exchange
         self.budgets = budgets
-        self.denials = Denials()
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
@@ -53,7 +51,6 @@ class OkxApp:
             status, body = _OK, await self._answer(scope, receive)
         except OkxError as error:
             status, body = error.status, failed(error)
-            self.denials.note(error, scope["method"], scope["path"], _key_shown(scope), self.exchange.now())
         except JournalError:
             status, body = _BROKEN, failed(OkxError("50001", "Service temporarily unavailable.", _BROKEN))
         except CrossMarginError as error:
@@ -91,8 +88,7 @@ class OkxApp:
         if not route.scope:
             return None
         key = self.exchange.gate.caller(scope, body, self.exchange.now())
-        if route.scope not in key.scopes:
-            raise OkxError("50120", f"This API key doesn't have permission to use this function: {route.scope}")
+        self.exchange.gate.allow(key, route.scope, f"{route.method} {scope['path']}", self.exchange.now())
         return key
 
     def _call(self, route: Route, key: Key | None, scope: Message, body: bytes) -> Call:
@@ -104,11 +100,6 @@ class OkxApp:
         if not isinstance(given, dict):
             raise OkxError("50002", "JSON syntax error")
         return Call(self.exchange, key, given)
-
-
-def _key_shown(scope: Message) -> str:
-    """The name of the key in a request's headers, as it came."""
-    return next((value.decode("latin-1") for name, value in scope["headers"] if name == b"ok-access-key"), "")
 
 
 def _weight(route: Route, call: Call) -> int:

@@ -3,13 +3,11 @@
 import logging
 
 from crossmargin.domain.numbers import shown
-from crossmargin.server.okx.answers import OkxError
 
 __all__ = ["Denials"]
 
 _LOG = logging.getLogger("crossmargin.server")
 _LINES, _SECOND = 10, 1_000
-_UNAUTHORISED, _NOT_ALLOWED = 401, "50120"
 
 
 class Denials:
@@ -21,18 +19,15 @@ class Denials:
         self._lines = 0
         self._left_out = 0
 
-    def note(self, error: OkxError, method: str, path: str, key: str, now: int) -> None:
-        """Write a refusal down, if it is one of who asks.
+    def note(self, code: str, call: str, key: str, now: int) -> None:
+        """Write a refusal down, on one line whatever characters are in it.
 
         Args:
-            error: What is answered.
-            method: Of the call.
-            path: Of the call; with the method it is shown on one line, whatever characters are in it.
+            code: What is answered.
+            call: What was asked for.
             key: The name of the key that was shown, which may be anything.
             now: Milliseconds.
         """
-        if error.status != _UNAUTHORISED and error.code != _NOT_ALLOWED:
-            return
         if now - self._since >= _SECOND:
             if self._left_out:
                 _LOG.warning("refused: %d more", self._left_out)
@@ -41,4 +36,4 @@ class Denials:
             self._left_out += 1
             return
         self._lines += 1
-        _LOG.warning("refused: %s %s %s, key %s", error.code, method, shown(path), shown(key))
+        _LOG.warning("refused: %s %s, key %s", code, shown(call), shown(key))

@@ -15,6 +15,7 @@ from typing import Any
 
 from crossmargin.server.keys import Key, KeyStore
 from crossmargin.server.okx.answers import OkxError
+from crossmargin.server.okx.denials import Denials
 
 __all__ = ["Gate"]
 
@@ -35,6 +36,7 @@ class Gate:
         """Start with no signature seen."""
         self.keys = keys
         self.opened = opened
+        self.denials = Denials()
         self._seen: dict[str, int] = {}
 
     def caller(self, scope: Mapping[str, Any], body: bytes, now: int) -> Key:
@@ -42,7 +44,21 @@ class Gate:
         headers = {name: value.decode("latin-1") for name, value in scope["headers"] if name.startswith(b"ok-access")}
         target = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1")
         query = scope["query_string"].decode("latin-1")
-        return self.request(headers, scope["method"], f"{target}?{query}" if query else target, body, now)
+        try:
+            return self.request(headers, scope["method"], f"{target}?{query}" if query else target, body, now)
+        except OkxError as error:
+            self.denials.note(str(error.code), f"{scope['method']} {target}", headers.get(b"ok-access-key", ""), now)
+            raise
+
+    def allow(self, key: Key, scope: str, call: str, now: int) -> None:
+        """Ask whether a key may do something.
+
+        Raises:
+            OkxError: it may not (50120).
+        """
+        if scope not in key.scopes:
+            self.denials.note("50120", call, key.key, now)
+            raise OkxError("50120", f"This API key doesn't have permission to use this function: {scope}")
 
     def request(self, headers: Mapping[bytes, str], method: str, target: str, body: bytes, now: int) -> Key:
         """The key that signed an HTTP request.
@@ -75,6 +91,13 @@ class Gate:
         Raises:
             OkxError: with the venue's code.
         """
+        try:
+            return self._logged_in(name, passphrase, stamp, sign, now)
+        except OkxError as error:
+            self.denials.note(str(error.code), "login", name, now)
+            raise
+
+    def _logged_in(self, name: str, passphrase: str, stamp: str, sign: str, now: int) -> Key:
         if not (stamp.isascii() and stamp.isdigit() and len(stamp) < 13) or abs(now - int(stamp) * 1000) > _WINDOW_MS:  # noqa: PLR2004
             raise OkxError("60006", "Timestamp request expired")
         try:

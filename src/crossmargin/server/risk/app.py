@@ -16,7 +16,6 @@ from crossmargin.formats.account_file import Book, build_book
 from crossmargin.server.exchange import Exchange
 from crossmargin.server.json_body import read_json
 from crossmargin.server.okx.answers import OkxError
-from crossmargin.server.okx.denials import Denials
 from crossmargin.server.okx.limits import Budgets
 from crossmargin.server.risk.bounds import BODY_MAX, check_book, check_document
 from crossmargin.server.risk.figures import QUESTIONS, what_if_of
@@ -44,7 +43,6 @@ class RiskApp:
         """Keep both."""
         self.exchange = exchange
         self.budgets = budgets
-        self.denials = Denials()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 - ASGI
         """Answer one HTTP request."""
@@ -59,8 +57,6 @@ class RiskApp:
             headers = {"allow": ", ".join(error.allow)} if error.allow else None
             return JSONResponse({"error": error.message}, error.status, headers)
         except OkxError as error:
-            shown = request.headers.get("ok-access-key", "")
-            self.denials.note(error, request.method, request.scope["path"], shown, self.exchange.now())
             return JSONResponse({"error": error.message}, error.status)
         except CrossMarginError as error:
             return JSONResponse({"error": one_line(str(error))}, HTTPStatus.UNPROCESSABLE_ENTITY)
@@ -109,6 +105,7 @@ class RiskApp:
         venue = self.exchange.venue
         key = self.exchange.gate.caller(request.scope, body, venue.now())
         if "read" not in key.scopes:
+            self.exchange.gate.denials.note("50120", f"GET {request.url.path}", key.key, venue.now())
             raise RiskError(HTTPStatus.UNAUTHORIZED, "this key may not read")
         self._spend(key.key)
         await venue.settled()

@@ -49,8 +49,7 @@ async def _acks(exchange: Exchange, budgets: Budgets, key: Key, request: Request
     assert route is not None
     if not request.args:
         raise OkxError("50014", "Parameter args can not be empty.")
-    if route.scope not in key.scopes:
-        raise OkxError("50120", f"This API key doesn't have permission to use this function: {route.scope}")
+    exchange.gate.allow(key, route.scope, request.op, exchange.now())
     budgets.spend(key.key, route.budget, exchange.now(), len(request.args))
     call = Call(exchange, key, {}, request.args)
     found = _handled(route, call)
