@@ -294,3 +294,35 @@ def test_a_restart_answers_as_before(tmp_path: Path) -> None:
     assert again.get(ann, "trade/orders-pending").rows == []
     assert again.get(ann, "trade/order", instId=SWAP, clOrdId="rest").row["cancelSource"] == "36"
     again.close()
+
+
+def test_a_page_is_full_however_rare_its_rows(fresh: Inside) -> None:
+    """One isolated purchase, then 130 cross ones: bills, orders and positions asked for by mode or type are found."""
+    ann = fresh.account(usdt="100000")
+    fresh.place(ann, ordType="market", tdMode="isolated", sz="0.01")
+    fresh.post(ann, "trade/close-position", {"instId": SWAP, "mgnMode": "isolated"})
+    fresh.place(ann, ordType="fok", sz="0.01")
+    for place in range(130):
+        fresh.place(ann, ordType="market", sz="0.01", side="sell" if place % 2 else "buy")
+
+    assert {row["mgnMode"] for row in fresh.get(ann, "account/bills", mgnMode="isolated", limit="5").rows} == {
+        "isolated"
+    }
+    assert [row["ordType"] for row in fresh.get(ann, "trade/orders-history", ordType="fok", limit="2").rows] == ["fok"]
+    closed = fresh.get(ann, "account/positions-history", mgnMode="isolated", limit="1")
+    assert closed.row["mgnMode"] == "isolated"
+    assert len(fresh.get(ann, "account/bills", mgnMode="cross", limit="100").rows) == 100
+
+
+def test_a_listener_that_breaks_stops_nobody(fresh: Inside) -> None:
+    """Whoever is told of a change and fails: the next one is told, and the next order is taken."""
+    ann, told = fresh.account(), []
+
+    def broken(_: object) -> None:
+        raise RuntimeError("deaf")
+
+    fresh.exchange.venue.listen(broken)
+    fresh.exchange.venue.listen(lambda changes: told.append(len(changes.orders)))
+    assert fresh.place(ann).code == "0"
+    assert fresh.place(ann).code == "0"
+    assert told == [1, 1]

@@ -6,6 +6,7 @@ nobody is shown what might still be lost.
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -35,6 +36,7 @@ Decided = tuple[int, Command, tuple[Event, ...]]
 Meter = Callable[[list[Decided], float], None]
 """Called with each group that is on disk, and how many seconds writing it took."""
 
+_LOG = logging.getLogger("crossmargin.server")
 _FOLDED_AT_ONCE = 1000
 _SNAPSHOT_EVERY = 20_000
 _GROUP_MAX = 256
@@ -267,8 +269,12 @@ class Venue:
             self.journal.snapshot()
 
     def _tell(self, changes: Changes) -> None:
+        """What is told has happened: a listener that breaks stops neither the others nor the venue."""
         for listener in [*self._listeners]:
-            listener(changes)
+            try:
+                listener(changes)
+            except Exception:
+                _LOG.exception("a listener failed")
 
 
 def _settle(answer: asyncio.Future[Outcome], result: Outcome | CrossMarginError) -> None:

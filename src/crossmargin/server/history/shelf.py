@@ -4,8 +4,9 @@ Every batch is one transaction that also notes the number of the last record it 
 says it is ahead of its journal, is thrown away and made again.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ __all__ = ["Kept", "Shelf"]
 Kept = OrderRecord | AlgoRecord | FillRecord | BillRecord | PositionRecord
 
 _VERSION = 1
+_LOOKED_AT = 2_000
 _SCHEMA = """
 CREATE TABLE mark(name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT;
 CREATE TABLE orders(number INTEGER PRIMARY KEY, account TEXT, instrument TEXT, client TEXT, state TEXT,
@@ -122,6 +124,7 @@ class Shelf:
         limit: int = 100,
         oldest_first: bool = False,
         by: str = "number",
+        keep: Callable[[Any], bool] | None = None,
     ) -> list[Any]:
         """Records that meet every condition, the newest first.
 
@@ -131,6 +134,7 @@ class Shelf:
             limit: At most so many.
             oldest_first: Turn the order round.
             by: Column that says what is newer; numbers decide between equals.
+            keep: What no column says; asked of each record until there are enough, of 2,000 at most.
         """
         conditions, values = [], []
         for name, value in where.items():
@@ -144,7 +148,9 @@ class Shelf:
         order = "ASC" if oldest_first else "DESC"
         query = f"SELECT body FROM {_TABLES[kind]} {clause} ORDER BY {by} {order}, number {order} LIMIT ?"
         decode = _DECODERS[kind].decode
-        return [decode(body) for (body,) in self._db.execute(query, (*values, limit))]
+        looked = limit if keep is None else _LOOKED_AT
+        found = (decode(body) for (body,) in self._db.execute(query, (*values, looked)))
+        return list(islice(found if keep is None else filter(keep, found), limit))
 
     def close(self) -> None:
         """Give the file back."""

@@ -1,5 +1,6 @@
 """The account: configuration, balance, positions, leverage, limits, bills."""
 
+from collections.abc import Callable
 from decimal import localcontext
 from typing import Any
 
@@ -185,16 +186,16 @@ def positions_history(call: Call) -> list[Row]:
         where["created >"] = before
     if "posId" in call:
         where["number"] = number_in(call.text("posId"))
-    shelf, limit = call.exchange.venue.history.shelf, call.limit()
-    found: list[PositionRecord] = shelf.find(PositionRecord, where, limit=limit, by="created")
     mode, kind = call.text("mgnMode"), call.text("instType")
-    rows = []
-    for record in found:
-        instrument = call.exchange.listed(record.key.instrument)
-        if mode not in ("", record.key.margin_mode.value) or kind not in ("", inst_type(instrument)):
-            continue
-        rows.append(closed_row(record, instrument, hedged=hedged(call)))
-    return rows
+    exchange = call.exchange
+
+    def keep(record: PositionRecord) -> bool:
+        instrument = exchange.listed(record.key.instrument)
+        return mode in ("", record.key.margin_mode.value) and kind in ("", inst_type(instrument))
+
+    shelf = exchange.venue.history.shelf
+    found: list[PositionRecord] = shelf.find(PositionRecord, where, limit=call.limit(), by="created", keep=keep)
+    return [closed_row(each, exchange.listed(each.key.instrument), hedged=hedged(call)) for each in found]
 
 
 # ---------------------------------------------------------------- leverage, margin, limits
@@ -425,19 +426,25 @@ def bills(call: Call) -> list[Row]:
         where["instrument"] = call.text("instId")
     if "type" in call:
         where["kind"] = types_of(call.text("type")) or [""]
+    rows: list[Row] = []
+    keep = _wanted(call, rows)
+    call.exchange.venue.history.shelf.find(BillRecord, where, limit=call.limit(), keep=keep)
+    return rows
+
+
+def _wanted(call: Call, rows: list[Row]) -> Callable[[BillRecord], bool]:
+    """Whether a bill is of the type, margin mode and contract asked for; its row is put to the others."""
     kind, mode, sub = call.text("instType"), call.text("mgnMode"), call.text("subType")
     contract = call.text("ctType")
-    limit = call.limit()
-    found: list[BillRecord] = call.exchange.venue.history.shelf.find(
-        BillRecord, where, limit=limit if not (kind or mode or sub or contract) else 10 * limit
-    )
-    rows = []
-    for bill in found:
+
+    def keep(bill: BillRecord) -> bool:
         instrument = call.exchange.listed(bill.instrument) if bill.instrument else None
         row = bill_row(bill, instrument)
         if kind not in ("", row["instType"]) or mode not in ("", row["mgnMode"]) or sub not in ("", row["subType"]):
-            continue
+            return False
         if contract and (instrument is None or instrument.contract_type.value != contract):
-            continue
+            return False
         rows.append(row)
-    return rows[:limit]
+        return True
+
+    return keep

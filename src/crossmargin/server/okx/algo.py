@@ -25,7 +25,7 @@ from crossmargin.server.okx.place import (
     stop_in,
     trigger_by,
 )
-from crossmargin.server.okx.rows.orders import algo_row
+from crossmargin.server.okx.rows.orders import ALGO_TYPES, algo_row
 from crossmargin.server.okx.trade import each_of, where_of
 
 __all__ = ["algo_history", "algo_order", "algos_pending", "amend_algo", "cancel_algos", "place_algo"]
@@ -307,5 +307,7 @@ def algo_history(call: Call) -> list[Row]:
     else:
         where["state"] = call.choice("state", ("effective", "canceled", "order_failed"))
     page(call, where)
-    found: list[AlgoRecord] = call.exchange.venue.history.shelf.find(AlgoRecord, where, limit=call.limit())
-    return _rows(call, found, kinds)
+    keep = (lambda each: ALGO_TYPES[each.order.type] in kinds) if kinds else None
+    shelf = call.exchange.venue.history.shelf
+    found: list[AlgoRecord] = shelf.find(AlgoRecord, where, limit=call.limit(), keep=keep)
+    return _rows(call, found, [])

@@ -18,7 +18,7 @@ from crossmargin.server.okx.call import Call, Parameters
 from crossmargin.server.okx.names import inst_type, order_id, order_number
 from crossmargin.server.okx.place import attached_stops, order_command
 from crossmargin.server.okx.public import TYPES
-from crossmargin.server.okx.rows.orders import ack_row, fill_row, order_row
+from crossmargin.server.okx.rows.orders import ack_row, fill_row, order_row, order_type
 
 __all__ = [
     "amend", "amend_many", "cancel", "cancel_all_after", "cancel_many", "close_position", "each_of", "fills", "one_of",
@@ -325,9 +325,10 @@ def orders_history(call: Call) -> list[Row]:
         return []
     where["state"] = call.choice("state", ("", "filled", "canceled"), "") or _DONE
     page(call, where)
-    found: list[OrderRecord] = call.exchange.venue.history.shelf.find(OrderRecord, where, limit=call.limit())
-    kinds = call.instruments("ordType")
-    return [row for row in rows_of(call, found) if not kinds or row["ordType"] in kinds]
+    kinds, shelf = call.instruments("ordType"), call.exchange.venue.history.shelf
+    keep = (lambda each: order_type(each.order) in kinds) if kinds else None
+    found: list[OrderRecord] = shelf.find(OrderRecord, where, limit=call.limit(), keep=keep)
+    return rows_of(call, found)
 
 
 def fills(call: Call) -> list[Row]:

@@ -9,9 +9,9 @@ from crossmargin.server.history import AlgoRecord, FillRecord, OrderRecord
 from crossmargin.server.okx.answers import Row, text
 from crossmargin.server.okx.names import algo_id, bill_id, inst_type, order_id, trade_id
 
-__all__ = ["ack_row", "algo_row", "fill_row", "order_row", "order_type"]
+__all__ = ["ALGO_TYPES", "ack_row", "algo_row", "fill_row", "order_row", "order_type"]
 
-_ALGO_TYPES = {
+ALGO_TYPES = {
     OrderType.TRIGGER: "trigger",
     OrderType.STOP_LOSS: "conditional",
     OrderType.TAKE_PROFIT: "conditional",
@@ -167,7 +167,7 @@ def algo_row(record: AlgoRecord, instrument: Instrument) -> Row:
         "algoClOrdId": record.client_id,
         "sz": text(order.contracts),
         "closeFraction": "",
-        "ordType": _ALGO_TYPES[order.type],
+        "ordType": ALGO_TYPES[order.type],
         "side": order.side.value,
         "posSide": _side_of(order),
         "tdMode": order.margin_mode.value,
