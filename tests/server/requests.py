@@ -97,6 +97,7 @@ _BATCHES = {
     "trade/cancel-batch-orders": "trade/cancel-order",
     "trade/cancel-algos": "trade/amend-algos",
 }
+_SELDOM = ("slTriggerPx", "tpTriggerPx", "attachAlgoOrds", "ordId", "algoId")
 _ANY = ("instType", "instId", "ccy", "limit", "after", "before", "bar", "uly", "quoteCcy", "mgnMode", "type")
 _BROKEN = (
     b"", b"{", b"[", b"null", b"1", b'"text"', b"{}", b"[]", b"[1]", b"[null]", b"[[]]", b"\xef\xbb\xbf{}",
@@ -157,7 +158,7 @@ def _fields(dice: Random, path: str, mark: float) -> dict[str, Any]:
     instrument = dice.choice(_SWAPS)
     found = {}
     for name in names:
-        if name in ("slTriggerPx", "tpTriggerPx", "attachAlgoOrds", "ordId", "algoId") and dice.random() < 0.6:
+        if dice.random() < (0.6 if name in _SELDOM or names in (_ANY, _PAGES) else 0):
             continue
         found[name] = _value(dice, name, mark * _PRICES[instrument], algo="algo" in path)
     if "instId" in found and dice.random() < 0.8:

@@ -2,11 +2,12 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Mount, WebSocketRoute
 
+from crossmargin.market.tape import PriceKind
 from crossmargin.server import admin
 from crossmargin.server.exchange import Exchange
 from crossmargin.server.guard import LOOPBACK, App, Guard, Message, Receive, Send
@@ -20,9 +21,10 @@ from crossmargin.server.risk.app import RiskApp
 from crossmargin.server.ws.hub import Hub
 from crossmargin.server.ws.limits import SocketLimits
 
-__all__ = ["application", "drive"]
+__all__ = ["application", "drive", "pasts"]
 
 _AT_ONCE = 8
+_BETWEEN = 0.05
 
 
 def application(
@@ -63,6 +65,7 @@ def application(
         tasks = [asyncio.create_task(hub.run())]
         if pulse is not None:
             tasks.append(asyncio.create_task(drive(exchange, stopped, pulse)))
+            tasks.append(asyncio.create_task(_draw(exchange)))
         try:
             yield
         finally:
@@ -83,6 +86,22 @@ def _split(okx: OkxApp, others: Starlette) -> App:
             await others(scope, receive, send)
 
     return app
+
+
+def pasts(exchange: Exchange) -> Iterator[None]:
+    """Draw, one after another, what the public will read of the time before the start."""
+    tape, pairs = exchange.market.tape, [*exchange.venue.state.marks.index]
+    wanted: list[tuple[str, PriceKind]] = [(each.id, "last") for each in exchange.instruments()]
+    wanted += [(each.id, "mark") for each in exchange.instruments()]
+    for name, kind in [*wanted, *((pair, "index") for pair in pairs)]:
+        tape.candles(name, "1m", limit=1, of=kind)
+        yield
+
+
+async def _draw(exchange: Exchange) -> None:
+    """The same in the first seconds, with room for others in between, so that no question has to wait for it."""
+    for _ in pasts(exchange):
+        await asyncio.sleep(_BETWEEN)
 
 
 async def drive(exchange: Exchange, stopped: Callable[[], None], pulse: Pulse) -> None:
