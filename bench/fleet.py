@@ -308,7 +308,7 @@ def stressing(book: Rulebook, names: list[str], marks: Marks) -> list[Row]:
     table = scenario_prices(few, marks, cases)
     size = len(fleet.quantity) / len(few.quantity)
     taken = interleaved(
-        {"ours": lambda: stress(fleet, marks, cases), "numpy": lambda: peers.numpy_stress(few, table)}, rounds=3
+        {"ours": lambda: stress(fleet, marks, cases), "numpy": lambda: peers.numpy_stress(few, table)}, rounds=5
     )
     ours = median(taken["ours"])
     share = stress(few, marks, cases).totals.shortfall
