@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -197,6 +198,52 @@ def test_a_clock_that_goes_back_stops_nothing() -> None:
     venue.move(BTC, D(80_000))
     venue.run(10)
     assert well_quoted(venue) == []
+    venue.engine.check()
+
+
+def trade_at_random(venue: Venue, users: Sequence[str], random: Random) -> None:
+    """One order of somebody: any instrument and side, small to large, at market or within 1 % of the mark."""
+    name = random.choice(venue.market.instruments)
+    line, mark = venue.market.lines[name], venue.mark(name)
+    at_market = random.random() < 0.5
+    order = c.PlaceOrder(
+        account=random.choice(users), instrument=name, side=random.choice(list(OrderSide)),
+        contracts=line.contracts(random.choice([500, 5_000, 40_000]), mark), margin_mode=line.margin_mode,
+        type=OrderType.MARKET if at_market else OrderType.LIMIT,
+        price=None if at_market else line.on_tick(float(mark) * (1 + random.uniform(-0.01, 0.01))),
+    )  # fmt: skip
+    venue.submit([order])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", ["1", "2"])
+def test_a_crowd_in_a_crash_never_empties_a_book(seed: str) -> None:
+    """Six random orders a second at 20x through a crash twenty times too fast, and a move: both sides always stand,
+
+    nothing that the house sends is refused, nobody of the house is warned, and the invariants are whole.
+    """
+    venue, random = Venue(f"generated:{seed},crash-2025-10-10@20sx20"), Random(seed)
+    users = [f"u{number}" for number in range(12)]
+    for user in users:
+        venue.submit(
+            [c.Deposit(account=user, currency=each, amount=D(n)) for each, n in (("USDT", 20_000), ("BTC", 1))]
+        )
+        swaps = [name for name in venue.market.instruments if name.endswith("-SWAP")]
+        venue.submit([c.SetLeverage(account=user, instrument=name, leverage=D(20)) for name in swaps])
+    for second in range(150):
+        for _ in range(6):
+            trade_at_random(venue, users, random)
+        refused = venue.refused.total()
+        venue.step()
+        if second == 90:
+            venue.move("ETH-USDT-SWAP", D(2_000))
+        assert venue.refused.total() == refused
+        for name in venue.market.instruments:
+            bid, ask = venue.touch(name)
+            assert bid < ask
+    assert [each for each in venue.events if isinstance(each, e.LiquidationFill)]
+    warned = [each.account for each in venue.events if isinstance(each, e.Warned)]
+    assert not [account for account in warned if account.startswith("house.")]
     venue.engine.check()
 
 

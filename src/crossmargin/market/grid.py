@@ -56,7 +56,7 @@ class GridMaker(Quoter):
         inventory = self.inventory(view, mark)
         changes: list[c.Command] = []
         for side in sides_of(view, self.line, mark):
-            changes += self._side(view, side, mark, self.ladder(side, mark, inventory), time, room - len(changes))
+            changes += self._side(view, side, mark, self.ladder(side, mark, inventory), time, room)
         return changes
 
     def _side(
@@ -73,15 +73,12 @@ class GridMaker(Quoter):
         urgent = [each for each in spare if (price_of(each) - mark) * side.sign >= 0]
         spare = [*urgent, *(each for each in spare if each not in urgent)]
         empty = [(price, size) for price, size in levels.items() if price not in standing]
-        changes = [self.amending(ticket, *level, time) for ticket, level in zip(spare, empty, strict=False)]
-        changes += [self.cancelling(ticket, time) for ticket in spare[len(empty) :]]
-        changes += [self.placing(side, *level, time) for level in empty[len(spare) :]]
-        changes += [
+        resized = [
             self.amending(ticket, price, levels[price], time)
             for price, ticket in standing.items()
             if not levels[price] <= 2 * ticket.order.remaining <= 4 * levels[price]
         ]
-        return changes[: max(len(urgent), room)]
+        return self.rearranged(side, spare, len(urgent), empty, resized, len(standing), time, room)
 
     def fresh(
         self, view: State, mark: Decimal, time: int, *, around: Decimal, band: Decimal, levels: int = LEVELS

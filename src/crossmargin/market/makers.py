@@ -114,12 +114,12 @@ class Maker(Quoter):
             view: The engine's state.
             mark: Where the mark will stand.
             time: Of the commands.
-            room: How many changes may be made that could wait; those that could not are always made.
+            room: How many changes a side may make that could wait, the nearest first; others are always made.
         """
         inventory = self.inventory(view, mark)
         changes: list[c.Command] = []
         for side in sides_of(view, self.line, mark):
-            changes += self._side(view, side, mark, inventory, time, room - len(changes))
+            changes += self._side(view, side, mark, inventory, time, room)
         return changes
 
     def _side(
@@ -130,17 +130,14 @@ class Maker(Quoter):
         empty = [level for level in range(len(levels)) if level not in standing]
         urgent = [each for each in spare if self._wrong(each, side, mark)]
         spare = [*urgent, *(each for each in spare if each not in urgent)]
-        changes: list[c.Command] = []
-        for ticket, level in zip(spare, empty, strict=False):
-            changes.append(self.amending(ticket, *levels[level], time))
-        changes += [self.cancelling(ticket, time) for ticket in spare[len(empty) :]]
-        changes += [self.placing(side, *levels[level], time) for level in empty[len(spare) :]]
-        changes += [
+        resized = [
             self.amending(ticket, price_of(ticket), levels[level][1], time)
             for level, ticket in sorted(standing.items())
             if not levels[level][1] <= 2 * ticket.order.remaining <= 4 * levels[level][1]
         ]
-        return changes[: max(len(urgent), room)]
+        return self.rearranged(
+            side, spare, len(urgent), [levels[level] for level in empty], resized, len(standing), time, room
+        )
 
     def _placed(
         self, orders: Iterable[Ticket], side: OrderSide, mark: Decimal, inventory: float, count: int

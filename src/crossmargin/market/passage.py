@@ -16,7 +16,7 @@ from crossmargin.market.makers import Maker
 
 __all__ = ["Passage"]
 
-ROOM = 2  # changes of quotes that may wait, an instrument and step
+ROOM = 1  # changes of quotes that may wait, a side and step
 NEAR = 0.35  # of the band: the largest move that is made at once, so that quotes are never refused for their distance
 STAGE = 0.85  # of it: the longest stage of a far one
 STAGES = 12  # of a far move, where they are not longer or shorter than that

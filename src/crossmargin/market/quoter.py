@@ -1,5 +1,6 @@
 """What every house maker can do: see its own orders and what it holds, and say what should change."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 from crossmargin.domain import command as c
@@ -8,7 +9,11 @@ from crossmargin.domain.ledger import Ticket
 from crossmargin.engine.state import State
 from crossmargin.market.listing import Line
 
-__all__ = ["Quoter", "price_of", "sides_of"]
+__all__ = ["Level", "Quoter", "price_of", "sides_of"]
+
+FEW = 3  # orders a side that always stand
+Level = tuple[Decimal, Decimal]
+"""Price and contracts."""
 
 
 class Quoter:
@@ -33,6 +38,28 @@ class Quoter:
         """Its orders on one side, the oldest first."""
         owner = view.owners.get(self.line.maker)
         return [] if owner is None else [each for each in owner.unfinished() if each.order.side == side]
+
+    def rearranged(
+        self, side: OrderSide, spare: Sequence[Ticket], urgent: int, empty: Sequence[Level],
+        resized: Sequence[c.Command], standing: int, time: int, room: int,
+    ) -> list[c.Command]:  # fmt: skip
+        """Orders that stand nowhere go where none stands, the nearest first.
+
+        Args:
+            side: Of all of them.
+            spare: Orders that should stand elsewhere, those that can't wait first.
+            urgent: How many can't wait.
+            empty: Where an order should stand and none does.
+            resized: Orders that stand well, and want another size.
+            standing: How many orders stand well.
+            time: Of the commands.
+            room: How many changes that could wait may be made; of few orders, as many as bring them back to a few.
+        """
+        moved = [self.amending(ticket, *level, time) for ticket, level in zip(spare, empty, strict=False)]
+        moved += [self.cancelling(ticket, time) for ticket in spare[len(empty) :]]
+        placed = [self.placing(side, *level, time) for level in empty[len(spare) :]]
+        later = [*placed, *moved[urgent:], *resized]
+        return [*moved[:urgent], *later[: max(room, FEW - standing - urgent)]]
 
     def placing(self, side: OrderSide, price: Decimal, contracts: Decimal, time: int) -> c.Command:
         """One more order."""
