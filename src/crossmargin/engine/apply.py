@@ -157,7 +157,8 @@ def _set_price(state: State, kind: str, name: str, price: Decimal) -> None:
     state.dirty[kind, name] = price
     if kind == "last" and state.rulebook.rules.order_price == "worst_for_sells":
         for account in state.holders.get(name, ()):
-            state.touch(account)
+            if state.owners[account].orders:
+                state.touch(account)
 
 
 def _price_state_set(state: State, event: e.PriceStateSet) -> None:

@@ -22,6 +22,7 @@ from crossmargin.engine.standing import EMPTY, NONE, Exposure, Pools, Standings
 __all__ = ["Bounds"]
 
 _CROSS = MarginMode.CROSS
+_ROOM = Decimal("1.00000000000001")
 
 Fills = list[tuple[Decimal, Decimal]]
 """Price and size of each fill."""
@@ -117,6 +118,7 @@ class Bounds(Standings):
             loss += abs(value - scale.value(size, mark)) + value * scale.taker + QUANTUM
             rest -= size
         worst = max(at_mark, at_price) + loss
+        worst * _ROOM  # Inexact where so many digits are used that the exact rules may have to give up
         if opens and not fills:
             return self._spares(owner, scale.settle, scale.hold(worst, leverage) + self._extra(at_mark, at_price))
         found = self._standings(owner, (order.instrument, contracts, worst))

@@ -147,5 +147,5 @@ def _rising(table: TierTable, closing: Decimal) -> tuple[tuple[Decimal | None, D
     found, highest = [], ZERO
     for tier in table.tiers:
         highest = max(highest, tier.maintenance_rate)
-        found.append((tier.up_to, highest + closing + NOISE))
+        found.append((tier.up_to, max(ZERO, highest + closing) + NOISE))
     return tuple(found)
