@@ -109,15 +109,16 @@ def test_a_push_without_a_fill_names_none(place: Place) -> None:
 
 
 def test_subscriptions_choose_by_instrument(place: Place) -> None:
-    """By ``instType`` and ``instId``; the argument comes back with the account's number."""
+    """By type, family and instrument; the argument comes back with the account's number."""
 
     async def body() -> None:
         key = await place.account()
         found = place.exchange.keys.find(key.key)
         assert found is not None
-        swap, other = {**ORDERS, "instId": SWAP}, {**ORDERS, "instType": "FUTURES"}
+        swap, future = {**ORDERS, "instId": SWAP}, {**ORDERS, "instType": "FUTURES"}
+        family = {**ORDERS, "instFamily": "ETH-USDT"}
         async with place.peer("private", key) as peer:
-            await peer.subscribe(swap, other)
+            await peer.subscribe(swap, future, family)
             await place.do(place.order(key, "buy", "1", "1000", instrument="SOL-USDT-SWAP"))
             price = place.best(OrderSide.BUY) - 1000
             await place.do(place.order(key, "buy", "1", price))
@@ -343,7 +344,7 @@ async def _play(place: Place, key: NewKey, steps: list[Step]) -> None:
 
 
 @given(steps=STEPS)
-@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_what_is_pushed_is_what_happened(place: Place, steps: list[Step]) -> None:
     """Orders, fills, balances and positions add up to the history, complete and in order, whatever is done."""
 

@@ -84,7 +84,7 @@ def test_the_top_of_the_book_is_whole_each_time(place: Place, channel: str, leve
     async def body() -> None:
         async with place.peer() as peer:
             await peer.subscribe({"channel": channel, "instId": SWAP})
-            await place.step()
+            await place.stir()
             await place.pulse()
             (expected,) = rest(place, market.books, instId=SWAP, sz=str(levels))
             push = peer.pushes(channel)[-1]
@@ -179,7 +179,7 @@ def test_a_push_is_rendered_once_for_all(place: Place, monkeypatch: pytest.Monke
         monkeypatch.setattr(books, "depth", counted)
         await place.pulse()
         assert looks == []
-        await place.step()
+        await place.stir()
         await place.pulse()
         assert looks == [SWAP]
         assert all(len(peer.pushes("books")) == 2 for peer in peers)
@@ -195,11 +195,11 @@ def test_pushes_keep_their_distance(place: Place) -> None:
     async def body() -> None:
         async with place.peer() as peer:
             await peer.subscribe({"channel": "books", "instId": SWAP})
-            await place.step()
+            await place.stir()
             await place.pulse()
             before = len(peer.pushes("books"))
             for _ in range(10):
-                await place.step()
+                await place.stir()
                 await place.pulse(20)
             assert len(peer.pushes("books")) - before in (1, 2)
 
@@ -294,7 +294,7 @@ async def _play(place: Place, channel: str, steps: list[Step], peers: list[Peer]
 
 @pytest.mark.parametrize("channel", ["books", "books50-l2-tbt"])
 @given(steps=STEPS)
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_snapshot_and_changes_are_the_book_of_rest(channel: str, place: Place, steps: list[Step]) -> None:
     """At every number that is pushed, for one who always listens, one who lags, and one who comes later."""
 
@@ -356,11 +356,11 @@ def test_a_client_that_lags_behind_a_book_starts_anew(place: Place) -> None:
             await peer.subscribe({"channel": "books", "instId": SWAP})
             peer.listen(False)
             for _ in range(5):
-                await place.step()
+                await place.stir()
                 await place.pulse()
             peer.listen()
             await place.pulse()
-            await place.step()
+            await place.stir()
             await place.pulse()
             actions = [push["action"] for push in peer.pushes("books")]
             assert actions == ["snapshot", "update", "snapshot", "update"]

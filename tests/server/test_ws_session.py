@@ -1,14 +1,21 @@
 """A connection: greeting, login, subscriptions, operations, and everything that can be wrong with a message."""
 
 import asyncio
+import json
 from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from tests.server.ws_peer import SWAP, Peer, Place, login
 
 from crossmargin.domain.account import OrderSide
+from crossmargin.server.keys import NewKey
+from crossmargin.server.okx.limits import Budgets
+from crossmargin.server.ws.channels import CHANNELS
 from crossmargin.server.ws.limits import SocketLimits
+from crossmargin.server.ws.operations import OPERATIONS
 
 TICKERS = {"channel": "tickers", "instId": SWAP}
 ORDERS = {"channel": "orders", "instType": "ANY"}
@@ -61,7 +68,7 @@ def test_what_is_unsubscribed_is_silent(place: Place) -> None:
             (ack,) = await peer.subscribe({"instId": SWAP, "channel": "tickers"}, op="unsubscribe")
             assert ack["event"] == "unsubscribe"
             before = len(peer.heard)
-            await place.step()
+            await place.stir()
             await place.pulse()
 
             assert len(peer.heard) == before
@@ -76,7 +83,7 @@ def test_the_same_subscription_twice_is_one(place: Place) -> None:
         async with place.peer() as peer:
             await peer.subscribe(TICKERS, TICKERS)
             before = len(peer.pushes("tickers"))
-            await place.step()
+            await place.stir()
             await place.pulse()
 
             assert len(peer.pushes("tickers")) == before + 1
@@ -374,3 +381,115 @@ def test_an_unknown_path_is_refused(place: Place) -> None:
             assert peer.closed == (1008, "refused")
 
     run(body)
+
+
+@pytest.mark.parametrize("more", [{"ccy": ["USDT"]}, {"extraParams": True}, {"instId": {"x": 1}}, {"instFamily": None}])
+def test_an_account_is_asked_about_with_text(place: Place, more: dict[str, Any]) -> None:
+    """What would fail at the next push is refused at once."""
+
+    async def body() -> None:
+        key = await place.account()
+        async with place.peer("private", key) as peer:
+            for arg in ({"channel": "account", **more}, {**ORDERS, **more}):
+                assert (await peer.subscribe(arg))[0]["code"] == "60018"
+
+    run(body)
+
+
+def test_orders_draw_on_the_budget_of_the_key_and_cancels_on_their_own(place: Place) -> None:
+    """One too many in two seconds is answered 50011; cancelling goes on."""
+
+    async def body() -> None:
+        key = await place.account()
+        narrow = Place(place.exchange, place.clock)
+        narrow.hub.budgets = Budgets(3)
+        async with narrow.peer("private", key) as peer:
+            price = str(place.best(OrderSide.BUY) * 9 // 10)
+            answers = [await _order(narrow, peer, px=price) for _ in range(4)]
+            assert [each["code"] for each in answers] == ["0", "0", "0", "50011"]
+            number = answers[0]["data"][0]["ordId"]
+            cancelled = await peer.ask({"id": "1", "op": "cancel-order", "args": [{"ordId": number}]})
+            assert cancelled["code"] == "0"
+
+    run(body)
+
+
+def test_a_push_that_fails_ends_those_who_wait_for_it(
+    place: Place, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Their data would stand still unseen; everyone else goes on, and the log says what it was."""
+
+    async def body() -> None:
+        async with place.peer() as books, place.peer() as tickers:
+            await books.subscribe({"channel": "books", "instId": SWAP})
+            await tickers.subscribe(TICKERS)
+            monkeypatch.setattr("crossmargin.server.ws.books.depth", lambda *_: 1 // 0)
+            await place.stir()
+            await place.pulse()
+            assert books.closed == (4006, "Abnormal disconnection")
+            assert tickers.closed is None
+            assert len(tickers.pushes("tickers")) == 2
+
+    run(body)
+    assert "ZeroDivisionError" in caplog.text
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=10), inner, max_size=4),
+    max_leaves=12,
+)
+ARGUMENTS = st.fixed_dictionaries(
+    {},
+    optional={
+        "channel": st.sampled_from([each.name.replace("*", "1m") for each in CHANNELS]) | JSON,
+        "instId": st.sampled_from([SWAP, "BTC-USDT", "X"]) | JSON,
+        "instType": st.sampled_from(["SWAP", "ANY", "SPOT"]) | JSON,
+        "ccy": JSON,
+        "extraParams": JSON,
+        "sz": JSON,
+        "px": JSON,
+        "ordType": st.sampled_from(["limit", "market"]) | JSON,
+        "side": st.sampled_from(["buy", "sell"]) | JSON,
+        "tdMode": st.sampled_from(["cross"]) | JSON,
+        "ordId": JSON,
+        "clOrdId": JSON,
+        "attachAlgoOrds": JSON,
+    },
+)
+FRAMES = st.fixed_dictionaries(
+    {
+        "op": st.sampled_from(["subscribe", "unsubscribe", "login", *OPERATIONS]),
+        "args": st.lists(ARGUMENTS, max_size=3),
+    },
+    optional={"id": st.text(max_size=10) | JSON},
+)
+
+
+@given(
+    messages=st.lists(st.one_of(FRAMES, JSON.map(json.dumps), st.text(), st.binary()), max_size=8),
+    path=st.sampled_from(["public", "private", "business"]),
+)
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_message_breaks_a_connection(place: Place, messages: list[Any], path: str) -> None:
+    """Whatever is said, each message is answered, pushes go on, and nobody else notices."""
+
+    async def body() -> None:
+        async with place.peer() as other, place.peer(path, FUZZED[0] if path != "public" else None) as peer:
+            await other.subscribe(TICKERS)
+            for message in messages:
+                await peer.say(message)
+            await place.step()
+            await place.pulse()
+            for each in (peer, other):
+                await each.say("ping")
+                assert each.heard[-1] == "pong"
+                assert each.closed is None
+
+    if not FUZZED:
+        FUZZED.append(asyncio.run(place.account()))
+    run(body)
+
+
+FUZZED: list[NewKey] = []
+"""The account that says anything."""

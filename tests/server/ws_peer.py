@@ -52,7 +52,9 @@ class Place:
         self.exchange, self.clock = exchange, clock
         self.hub = Hub(exchange, Budgets(0), limits)
         self.ticks = 0
-        self._names = 0
+        self._stirrer = exchange.keys.create(f"stirrer{len(exchange.keys.accounts())}", now=clock())
+        money = c.Deposit(account=self._stirrer.account, currency="USDT", amount=Decimal(1_000_000), time=clock())
+        exchange.venue.run([money])
 
     @classmethod
     def opened(cls, market: str = "generated:7", limits: SocketLimits | None = None) -> "Place":
@@ -81,6 +83,11 @@ class Place:
     async def mark(self, price: str, instrument: str = SWAP) -> None:
         """Another mark."""
         await self.do(c.SetMark(instrument=instrument, price=Decimal(price), time=self.clock.now))
+
+    async def stir(self) -> None:
+        """Change the book: an order far below rests."""
+        price = self.best(OrderSide.BUY) - 500
+        await self.do(self.order(self._stirrer, "buy", "1", price))
 
     async def account(self, money: int = 100_000, scopes: tuple[str, ...] = ("read", "trade")) -> NewKey:
         """An account of its own with USDT, and a key for it."""

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 __all__ = ["AccountFeed", "Own"]
 
 _REFRESH_MS = 1_000
-_FILTERS = ("instType", "instId", "instFamily", "uly", "algoId")
+_FILTERS = ("instType", "instId", "algoId")
+_FAMILIES = ("instFamily", "uly")
+_TEXTS = (*_FILTERS, *_FAMILIES, "ccy", "extraParams")
 _WARNED = "warned"
 
 
@@ -51,7 +53,12 @@ class Own(Struct, frozen=True, eq=False):
             asked = self.given.get(name, "")
             if asked not in ("", "ANY") and asked != row.get(name, asked):
                 return False
-        return True
+        return all(f"{row['instId']}-".startswith(self.given.get(name, "")) for name in _FAMILIES)
+
+    @property
+    def readable(self) -> bool:
+        """Whether everything that it was asked with is text."""
+        return all(isinstance(self.given.get(name, ""), str) for name in _TEXTS)
 
     @property
     def steady(self) -> bool:
@@ -106,6 +113,11 @@ class AccountFeed:
         """One less listens."""
         self._owns.get(own.channel, {}).pop(own, None)
         own.listener.outbox.drop(own)
+
+    @property
+    def audience(self) -> list[Listener]:
+        """Who listens."""
+        return [own.listener for owns in self._owns.values() for own in owns]
 
     def _of(self, channel: str) -> "Iterable[Own]":
         return self._owns.get(channel, ())

@@ -59,6 +59,8 @@ class Bars(Topic):
             return False
         self._stamp = stamp
         bars = self._newest(2)
+        if not bars:
+            return False
         over = [self._data(bar) for bar in bars[1:] if bar.time == self._told]
         tail = self._data(bars[0])
         self._told = bars[0].time

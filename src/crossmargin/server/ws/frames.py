@@ -12,6 +12,7 @@ __all__ = ["Request", "answer", "check_length", "data_of", "error", "event", "pu
 
 _ARGUMENT_MAX = 1024
 _ID_MAX = 128
+_ECHOED = ("subscribe", "unsubscribe")
 _ENCODE = msgspec.json.Encoder().encode
 
 
@@ -22,7 +23,7 @@ class Request(Struct, frozen=True):
         op: What is wanted: ``login``, ``subscribe``, ``order`` and so on.
         id: Given back with the answer; None where there was none.
         args: Arguments as they are read.
-        raw: The same as they were written.
+        raw: The same as they were written, where they will be echoed.
     """
 
     op: str
@@ -43,7 +44,8 @@ def read(text: str) -> Request:
     """
     try:
         given = decoded(text)
-        written = msgspec.json.decode(text, type=_Written).args if isinstance(given, dict) else []
+        echoed = isinstance(given, dict) and given.get("op") in _ECHOED
+        written = msgspec.json.decode(text, type=_Written).args if echoed else []
     except (OkxError, msgspec.DecodeError, UnicodeEncodeError):
         raise _illegal(text) from None
     if not isinstance(given, dict):

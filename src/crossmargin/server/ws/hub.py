@@ -6,6 +6,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from crossmargin.domain.event import Event
@@ -15,7 +16,7 @@ from crossmargin.server.okx.limits import Budgets
 from crossmargin.server.ws.accounts import AccountFeed, Own
 from crossmargin.server.ws.channels import Channel, find, subject_of, wrong
 from crossmargin.server.ws.limits import SocketLimits
-from crossmargin.server.ws.public import forced_row, public_trade_row
+from crossmargin.server.ws.public import Forced, forced_row, public_trade_row
 from crossmargin.server.ws.session import FULL, IDLE, REVOKED, Message, Receive, Send, Session
 from crossmargin.server.ws.topics import Events, Seen, Topic
 from crossmargin.server.ws.wire import CUT
@@ -52,7 +53,7 @@ class Hub:
         self._topics: dict[tuple[str, str], Topic] = {}
         self._feeds: dict[str, AccountFeed] = {}
         self._news: list[Changes] = []
-        self._forced: list[tuple[Event, int]] = []
+        self._forced: list[tuple[Forced, int]] = []
         self._woken = asyncio.Event()
         self._inspected = 0
         exchange.venue.listen(self._hear)
@@ -94,7 +95,10 @@ class Hub:
             key = session.logged_in()
             subject_of(channel, self.exchange, given)
             arg = f'{raw.rstrip()[:-1]},"uid":"{key.uid}"}}'
-            return lambda: self._own(Own(session, key, channel.name, arg, given))
+            own = Own(session, key, channel.name, arg, given)
+            if not own.readable:
+                raise wrong(given)
+            return lambda: self._own(own)
         subject = subject_of(channel, self.exchange, given)
         return lambda: self._listen(channel, subject, session, raw)
 
@@ -136,22 +140,17 @@ class Hub:
             self._woken.set()
 
     def _watch(self, _sequence: int, events: Iterable[Event], moment: int) -> None:
-        if any(name == "liquidation-orders" for name, _ in self._topics):
-            self._forced += [(event, moment) for event in events]
+        if self.sessions:
+            self._forced += [(event, moment) for event in events if isinstance(event, Forced)]
 
     async def run(self) -> None:
-        """Pulse until cancelled; a pulse that fails ends every connection, since data would stand still unseen."""
+        """Pulse until cancelled."""
         while True:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._woken.wait(), _PULSE_S)
             self._woken.clear()
             await self.exchange.venue.settled()
-            try:
-                self.pulse(round(self.time() * 1000))
-            except Exception:
-                logging.getLogger(__name__).exception("a push failed")
-                for session in self.sessions:
-                    session.end(_BROKEN, "Abnormal disconnection")
+            self.pulse(round(self.time() * 1000))
 
     def pulse(self, now: int) -> None:
         """Tell everyone what is new and due.
@@ -161,17 +160,30 @@ class Hub:
         """
         news, self._news = self._news, []
         for changes in news:
-            self._tell(changes)
+            self._guarded(self, partial(self._tell, changes))
         forced, self._forced = self._forced, []
         for event, moment in forced:
-            self._tell_forced(event, moment)
-        for topic in self._topics.values():
-            topic.pulse(now)
-        for feed in self._feeds.values():
-            feed.pulse(now)
+            self._guarded(self, partial(self._tell_forced, event, moment))
+        parts: list[Topic | AccountFeed] = [*self._topics.values(), *self._feeds.values()]
+        for part in parts:
+            self._guarded(part, partial(part.pulse, now))
         if now >= self._inspected + _INSPECT_MS:
             self._inspected = now
             self._inspect()
+
+    @property
+    def audience(self) -> list[Session]:
+        """Everyone who is connected."""
+        return [*self.sessions]
+
+    def _guarded(self, part: "Topic | AccountFeed | Hub", work: Callable[[], None]) -> None:
+        """Work that fails ends the connections that wait for it: their data would stand still unseen."""
+        try:
+            work()
+        except Exception:
+            logging.getLogger(__name__).exception("a push failed")
+            for listener in part.audience:
+                listener.end(_BROKEN, "Abnormal disconnection")
 
     def _tell(self, changes: Changes) -> None:
         for trade in changes.trades:
@@ -179,17 +191,16 @@ class Hub:
                 self._happened(name, trade.instrument, [public_trade_row(trade)])
         for account in changes.accounts:
             if account in self._feeds:
-                self._feeds[account].take(changes)
+                self._guarded(self._feeds[account], partial(self._feeds[account].take, changes))
         holders = self.exchange.venue.state.holders
         for name in changes.marks:
             for account, feed in self._feeds.items():
                 if account in holders.get(name, ()):
                     feed.moved()
 
-    def _tell_forced(self, event: Event, moment: int) -> None:
+    def _tell_forced(self, event: Forced, moment: int) -> None:
         row = forced_row(self.exchange, event, moment)
-        if row is not None:
-            self._happened("liquidation-orders", row["instType"], [row])
+        self._happened("liquidation-orders", row["instType"], [row])
 
     def _happened(self, channel: str, subject: str, rows: list[dict[str, Any]]) -> None:
         topic = self._topics.get((channel, subject))

@@ -1,7 +1,6 @@
 """Sources of public channels: the rows of REST, each with a stamp that tells when they have changed."""
 
 from collections.abc import Hashable
-from typing import Any
 
 from crossmargin.domain import event as e
 from crossmargin.domain.arithmetic import exact, quotient
@@ -17,9 +16,13 @@ from crossmargin.server.okx.rows.instruments import family_of, instrument_row, u
 from crossmargin.server.ws.topics import Seen, Source
 
 __all__ = [
-    "FUNDING", "INDEX", "INSTRUMENTS", "LIMITS", "MARK", "OPEN_INTEREST", "TICKER", "forced_row",
+    "FUNDING", "INDEX", "INSTRUMENTS", "LIMITS", "MARK", "OPEN_INTEREST", "TICKER", "Forced", "forced_row",
     "public_trade_row", "top",
 ]  # fmt: skip
+
+
+Forced = e.LiquidationFill | e.TakenOver
+"""Events that close a part of a position against its owner's will, for everyone to see."""
 
 
 def _one(row: Row | None) -> list[Row]:
@@ -77,7 +80,7 @@ def _interest_rows(exchange: Exchange, name: str) -> list[Row]:
 
 
 def _limit_rows(exchange: Exchange, name: str) -> list[Row]:
-    return public.price_limit(_asked(exchange, name))
+    return public.price_limit(_asked(exchange, name)) if name in exchange.venue.state.marks.mark else []
 
 
 def _asked(exchange: Exchange, name: str) -> Call:
@@ -136,15 +139,13 @@ def public_trade_row(trade: PublicTrade) -> Row:
     )
 
 
-def forced_row(exchange: Exchange, event: Any, time: int) -> Row | None:  # noqa: ANN401 - any event
-    """A forced close as everyone sees it; None of an event that is none."""
+def forced_row(exchange: Exchange, event: Forced, time: int) -> Row:
+    """A forced close as everyone sees it."""
     if isinstance(event, e.LiquidationFill):
         name, buys, price = event.instrument, event.account_buys, text(event.price)
-    elif isinstance(event, e.TakenOver):
+    else:
         name, buys = event.position.instrument, event.position.side == "short"
         price = _taken_at(exchange, event)
-    else:
-        return None
     instrument = exchange.listed(name)
     detail = {
         "side": "buy" if buys else "sell",

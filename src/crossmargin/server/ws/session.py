@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import TYPE_CHECKING, Any
 
+from crossmargin.errors import CrossMarginError
 from crossmargin.server.keys import Key
 from crossmargin.server.okx.answers import OkxError
 from crossmargin.server.ws import frames
@@ -114,6 +115,8 @@ class Session:
             await self._do(request)
         except OkxError as error:
             self._refuse(error, own)
+        except CrossMarginError as error:
+            self._refuse(OkxError("60012", str(error)), own)
 
     async def _do(self, request: Request) -> None:
         if request.op in OPERATIONS:

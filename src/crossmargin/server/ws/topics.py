@@ -21,6 +21,9 @@ class Listener(Protocol):
 
     outbox: "Outbox"
 
+    def end(self, code: int, reason: str) -> None:
+        """Close the connection."""
+
 
 class Seen:
     """What has changed, counted: a topic that sees the same count has nothing to say.
@@ -73,6 +76,11 @@ class Topic:
         self.exchange, self.seen, self.name = exchange, seen, name
         self.listeners: dict[tuple[Listener, str], None] = {}
         self._due = 0
+
+    @property
+    def audience(self) -> list[Listener]:
+        """Who listens."""
+        return [listener for listener, _ in self.listeners]
 
     def add(self, listener: Listener, arg: str) -> None:
         """One more listens, and is told what there is."""
