@@ -17,6 +17,7 @@ from crossmargin.engine.simulate import run_seed
 from crossmargin.engine.simulate.__main__ import main
 from crossmargin.engine.simulate.run import Alone
 from crossmargin.engine.simulate.shrink import breach_of, shrunk, story_of_seed
+from crossmargin.engine.simulate.watch import WatchedEngine
 from crossmargin.engine.simulate.world import World
 from crossmargin.errors import InputError
 
@@ -133,3 +134,17 @@ def test_a_command_that_is_no_json_is_named() -> None:
     with pytest.raises(InputError, match="Invalid value 'dance'"):
         play('do {"kind":"dance"}')
     assert msgspec.json.encode(c.Tick()) == b'{"kind":"tick"}'
+
+
+def test_a_shrunk_story_is_watched_as_the_run_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its engine is the watched one, and what is asked after every command of a run is asked here too."""
+    text = "world 3\ndeposit a 1000 USDT\n"
+    story = play(text)
+    assert isinstance(story.engine, WatchedEngine)
+    monkeypatch.setattr("crossmargin.engine.scenario.story.after_command", _forged)
+    with pytest.raises(BreachError, match=r"^Q2:"):
+        play(text)
+
+
+def _forged(_state: object) -> None:
+    raise BreachError("Q2", "somebody is due")

@@ -1,12 +1,14 @@
 """A story being played: its engine, its clock, and what has happened so far."""
 
-from decimal import Decimal
+from decimal import Decimal, localcontext
 
 import msgspec
 
 from crossmargin.domain import command as c
 from crossmargin.domain import event as e
+from crossmargin.domain.arithmetic import EXACT
 from crossmargin.engine.engine import Engine, Outcome
+from crossmargin.engine.simulate.watch import WatchedEngine, after_command
 from crossmargin.rulebook import load
 from crossmargin.rulebook.model import Rulebook
 
@@ -53,6 +55,9 @@ class Story:
         """Give the engine one command, with the story's time."""
         stamped = msgspec.structs.replace(command, time=self.time)
         outcome = self.engine.submit(stamped)
+        if isinstance(self.engine, WatchedEngine):
+            with localcontext(EXACT):
+                after_command(self.engine.state)
         self.commands.append(stamped)
         self.outcomes.append(outcome)
         self.last += outcome.events

@@ -24,6 +24,7 @@ from crossmargin.engine.interest import period_of
 from crossmargin.engine.scenario.expect import expect
 from crossmargin.engine.scenario.story import Story
 from crossmargin.engine.simulate.dice import Dice
+from crossmargin.engine.simulate.watch import WatchedEngine
 from crossmargin.engine.simulate.world import draw
 from crossmargin.rulebook import load
 from crossmargin.rulebook.load import TierRow, tier_table
@@ -108,9 +109,10 @@ def _instrument(story: Story, words: Words) -> None:
 
 
 def _world(story: Story, words: Words) -> None:
-    """World SEED: rules and instruments that the simulator draws from a seed."""
+    """World SEED: rules and instruments that the simulator draws from a seed, and its watched engine."""
     story.before_start()
-    story.rulebook = draw(Dice(int(words[0]))).rulebook
+    story.rulebook = book = draw(Dice(int(words[0]))).rulebook
+    story.started = WatchedEngine(book, {book.venue: book})
 
 
 def _at(story: Story, words: Words) -> None:
