@@ -255,7 +255,7 @@ def _haircut(state: State, victim: Held, instrument: Instrument, size: Decimal, 
 
 
 def ruins(state: State, victim: Held, instrument: Instrument, size: Decimal, value: Decimal) -> bool:
-    """Whether a victim that is safe would be at the trigger afterwards."""
+    """Whether a victim that is safe would be at the trigger afterwards, or owe what others have to pay."""
     loss = _haircut(state, victim, instrument, size, value)
     if loss <= 0 or state.bounds.survives(state.owners[victim.key.account], victim.key, loss + value * NOISE):
         return False
@@ -271,4 +271,8 @@ def ruins(state: State, victim: Held, instrument: Instrument, size: Decimal, val
     )
     after = fill(state.account(victim.key.account), execution)
     after = msgspec.structs.replace(after, orders=())
-    return assess(after, state.marks, state.rulebook).status is Status.LIQUIDATION
+    assessment = assess(after, state.marks, state.rulebook)
+    figures = assessment.currencies.get(instrument.settle)
+    owes = figures is not None and figures.equity < 0  # whoever holds nothing any more has no ratio
+    short = bool(close(state, victim, contracts=size, value=value).uncovered)
+    return owes or short or assessment.status is Status.LIQUIDATION
