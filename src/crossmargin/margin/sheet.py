@@ -118,11 +118,13 @@ class Sheet:
         totals = self.totals
         amount = ZERO
         for kind in added:
-            if totals[kind]:
-                amount += totals[kind]
+            total = totals[kind]
+            if total:
+                amount += total
         for kind in subtracted:
-            if totals[kind]:
-                amount -= totals[kind]
+            total = totals[kind]
+            if total:
+                amount -= total
         return amount
 
     def entries_of(self, name: str) -> list[Entry]:
