@@ -155,7 +155,7 @@ def load(venue: str, on: date | None = None, account_mode: AccountMode | None = 
         near = get_close_matches(venue.lower(), venues(), 1)
         meant = f"; did you mean {near[0]}?" if near else ""
         raise RulebookError(venue, "venue", f"not known: choose one of {', '.join(venues())}{meant}")
-    books = [parse(_text(name), f"{name}.toml", on) for name in names]
+    books = [_built(_shipped(name), f"{name}.toml", on) for name in names]
     offered = [book for book in books if account_mode is None or account_mode in book.rules.account_modes]
     books = offered or books
     current = [book for book in books if on is None or book.effective_from <= on]
@@ -188,10 +188,24 @@ def parse(text: str, file: str, on: date | None = None) -> Rulebook:
     Raises:
         RulebookError: file, key, problem.
     """
+    return _built(_checked(text, file), file, on)
+
+
+@lru_cache(maxsize=64)
+def _shipped(name: str) -> _File:
+    """A file of the package, read once whatever days are asked about."""
+    return _checked(_text(name), f"{name}.toml")
+
+
+def _checked(text: str, file: str) -> _File:
     try:
-        entry = convert(_extended(parse_toml(text, file), file), _File, file)
+        return convert(_extended(parse_toml(text, file), file), _File, file)
     except InputError as error:
         raise RulebookError(file, error.field or "file", error.problem) from None
+
+
+def _built(entry: _File, file: str, on: date | None) -> Rulebook:
+    """The rulebook of a checked file as of a day."""
     return Rulebook(
         venue=entry.venue,
         title=entry.title,

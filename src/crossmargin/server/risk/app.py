@@ -13,6 +13,7 @@ from crossmargin.domain.account import Account
 from crossmargin.domain.documents import one_line
 from crossmargin.errors import CrossMarginError, InputError
 from crossmargin.formats.account_file import Book, build_book
+from crossmargin.rulebook import load, venues
 from crossmargin.server.exchange import Exchange
 from crossmargin.server.json_body import read_json
 from crossmargin.server.okx.answers import OkxError
@@ -43,6 +44,8 @@ class RiskApp:
         """Keep both."""
         self.exchange = exchange
         self.budgets = budgets
+        for venue in venues():
+            load(venue)  # nobody's first question waits for files
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 - ASGI
         """Answer one HTTP request."""
