@@ -189,12 +189,16 @@ def test_balances_and_positions_are_shown_at_once_and_after_each_change(place: P
             await peer.subscribe(ACCOUNT, POSITIONS, BOTH)
             assert peer.rows("account")[0]["details"][0]["cashBal"] == "100000"
             assert peer.pushes("positions")[0]["data"] == []
+            assert {push["eventType"] for push in peer.pushes("positions") + peer.pushes("account")} == {"snapshot"}
             assert peer.rows("balance_and_position")[0]["eventType"] == "snapshot"
             await place.do(place.order(key, "buy", "3"))
             await place.pulse()
             (balance,) = rest(place, key, account.balance)
             assert timeless(peer.rows("account")[-1]["details"][0]) == timeless(balance["details"][0])
-            assert peer.pushes("positions")[-1]["data"] == rest(place, key, account.positions)
+            push = peer.pushes("positions")[-1]
+            assert (push["eventType"], push["curPage"], push["lastPage"]) == ("event_update", 1, True)
+            assert int(push["data"][0].pop("pTime")) >= place.clock.now
+            assert push["data"] == rest(place, key, account.positions)
             filled = peer.rows("balance_and_position")[-1]
             assert (filled["eventType"], filled["posData"][0]["pos"], len(filled["trades"])) == ("filled", "3", 1)
             assert filled["balData"][0]["cashBal"] == balance["details"][0]["cashBal"]

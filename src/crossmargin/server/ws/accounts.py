@@ -1,5 +1,6 @@
 """What accounts are told: events in order at once, balances and positions as they stand at the next pulse."""
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -16,7 +17,7 @@ from crossmargin.server.okx.names import trade_id
 from crossmargin.server.okx.rows.positions import flat_row
 from crossmargin.server.ws import rows
 from crossmargin.server.ws.frames import data_of, push
-from crossmargin.server.ws.topics import Listener
+from crossmargin.server.ws.topics import Client
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,6 +29,7 @@ _FILTERS = ("instType", "instId", "algoId")
 _FAMILIES = ("instFamily", "uly")
 _TEXTS = (*_FILTERS, *_FAMILIES, "ccy", "extraParams")
 _WARNED = "warned"
+_SNAPSHOT, _UPDATE = "snapshot", "event_update"
 
 
 class Own(Struct, frozen=True, eq=False):
@@ -41,7 +43,7 @@ class Own(Struct, frozen=True, eq=False):
         given: The same, read.
     """
 
-    listener: Listener
+    listener: Client
     key: Key
     channel: str
     arg: str
@@ -61,6 +63,11 @@ class Own(Struct, frozen=True, eq=False):
         return all(isinstance(self.given.get(name, ""), str) for name in _TEXTS)
 
     @property
+    def currency(self) -> str:
+        """The currencies that are asked for; empty: all."""
+        return str(self.given.get("ccy", ""))
+
+    @property
     def steady(self) -> bool:
         """Whether events alone are wanted: ``updateInterval`` is 0 in ``extraParams``."""
         try:
@@ -69,13 +76,13 @@ class Own(Struct, frozen=True, eq=False):
             return False
         return isinstance(more, dict) and more.get("updateInterval") == "0"
 
-    def tell(self, found: list[Row]) -> None:
+    def tell(self, found: list[Row], event_type: str = "") -> None:
         """An event, of which none may be lost."""
-        self.listener.outbox.put(push(self.arg, data_of(found)))
+        self.listener.outbox.put(push(self.arg, data_of(found, event_type=event_type)))
 
-    def show(self, found: list[Row]) -> None:
+    def show(self, found: list[Row], event_type: str) -> None:
         """A state, which a newer one may replace."""
-        self.listener.outbox.show(self, push(self.arg, data_of(found)))
+        self.listener.outbox.show(self, push(self.arg, data_of(found, event_type=event_type)))
 
 
 class AccountFeed:
@@ -103,9 +110,9 @@ class AccountFeed:
         """One more listens, and is told how things stand."""
         self._owns.setdefault(own.channel, {})[own] = None
         if own.channel == "account":
-            own.show(self._balance(own))
+            own.show(self._balance(own.currency), _SNAPSHOT)
         elif own.channel == "positions":
-            own.show(self._positions(own))
+            own.show([row for row in self._positions() if own.wants(row)], _SNAPSHOT)
         elif own.channel == "balance_and_position":
             own.tell([self._whole()])
 
@@ -115,7 +122,7 @@ class AccountFeed:
         own.listener.outbox.drop(own)
 
     @property
-    def audience(self) -> list[Listener]:
+    def audience(self) -> list[Client]:
         """Who listens."""
         return [own.listener for owns in self._owns.values() for own in owns]
 
@@ -200,29 +207,34 @@ class AccountFeed:
         events, self._changed, self._moved = self._changed, False, False
         self._refreshed = now
         closed, self._closed = self._closed, []
+        event_type = _UPDATE if events else _SNAPSHOT
+        balances = cache(self._balance)
         for own in self._of("account"):
             if events or not own.steady:
-                own.show(self._balance(own))
-        for own in self._of("positions"):
-            if events or not own.steady:
-                self._show_positions(own, closed)
+                own.show(balances(own.currency), event_type)
+        asked = [own for own in self._of("positions") if events or not own.steady]
+        if asked:
+            self._show_positions(asked, [self._flat(each) for each in closed], event_type)
 
-    def _show_positions(self, own: Own, closed: list[PositionRecord]) -> None:
-        flat = [row for row in map(self._flat, closed) if own.wants(row)]
-        if flat:
-            own.tell([*flat, *self._positions(own)])
-        elif found := self._positions(own):
-            own.show(found)
+    def _show_positions(self, asked: list[Own], closed: list[Row], event_type: str) -> None:
+        standing = self._positions()
+        for own in asked:
+            flat, found = ([row for row in each if own.wants(row)] for each in (closed, standing))
+            if flat:
+                own.tell([*flat, *found], event_type)
+            elif found:
+                own.show(found, event_type)
 
     def _flat(self, record: PositionRecord) -> Row:
-        return flat_row(record, self.exchange.listed(record.key.instrument), hedged=self._hedged)
+        row = flat_row(record, self.exchange.listed(record.key.instrument), hedged=self._hedged)
+        return {**row, "pTime": str(self.exchange.now())}
 
-    def _positions(self, own: Own) -> list[Row]:
-        return [row for row, _ in position_rows(self._call) if own.wants(row)]
+    def _positions(self) -> list[Row]:
+        now = str(self.exchange.now())
+        return [{**row, "pTime": now} for row, _ in position_rows(self._call)]
 
-    def _balance(self, own: Own) -> list[Row]:
-        currency = own.given.get("ccy")
-        return balance(Call(self.exchange, own.key, {"ccy": currency} if currency else {}))
+    def _balance(self, currency: str) -> list[Row]:
+        return balance(Call(self.exchange, self._call.key, {"ccy": currency}))
 
     def _whole(self) -> Row:
         """How balances and positions stand."""

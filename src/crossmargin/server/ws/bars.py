@@ -7,7 +7,7 @@ from crossmargin.market.tape import PriceKind
 from crossmargin.server.exchange import Exchange
 from crossmargin.server.okx.market import candle_row
 from crossmargin.server.ws.frames import data_of, push
-from crossmargin.server.ws.topics import Listener, Seen, Topic
+from crossmargin.server.ws.topics import Client, Seen, Topic
 
 __all__ = ["Bars"]
 
@@ -45,7 +45,7 @@ class Bars(Topic):
             return minute, self.seen.trades.get(self.name), marks.last.get(self.name)
         return minute, (marks.mark if self._of == "mark" else marks.index).get(self.name)
 
-    def greet(self, listener: Listener, arg: str) -> None:
+    def greet(self, listener: Client, arg: str) -> None:
         """The bar that runs."""
         for bar in self._newest(1):
             if len(self.listeners) == 1:

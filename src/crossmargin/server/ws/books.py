@@ -7,7 +7,7 @@ from crossmargin.server.exchange import Exchange
 from crossmargin.server.okx.answers import Row
 from crossmargin.server.okx.market import Level, depth
 from crossmargin.server.ws.frames import data_of, push
-from crossmargin.server.ws.topics import Listener, Seen, Topic
+from crossmargin.server.ws.topics import Client, Seen, Topic
 
 __all__ = ["Book", "checksum"]
 
@@ -40,7 +40,7 @@ class Book(Topic):
         self._version = self.exchange.venue.state.books[self.name].version
         self._asks, self._bids = {each[0]: each for each in asks}, {each[0]: each for each in bids}
 
-    def greet(self, listener: Listener, arg: str) -> None:
+    def greet(self, listener: Client, arg: str) -> None:
         """A snapshot as of the last push, from which the next one goes on."""
         if len(self.listeners) == 1:
             self._look()

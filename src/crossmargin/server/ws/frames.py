@@ -82,9 +82,17 @@ def error(found: OkxError, connection: str, own: str | None = None) -> str:
     return event("error", connection, own, msg=found.message, code=str(found.code))
 
 
-def data_of(rows: list[Any], action: str = "") -> str:
-    """The part of a push that is the same for all who get it."""
+def data_of(rows: list[Any], action: str = "", event_type: str = "") -> str:
+    """The part of a push that is the same for all who get it.
+
+    Args:
+        rows: Its data.
+        action: Of a book: ``snapshot`` or ``update``.
+        event_type: Of balances and positions: ``snapshot`` or ``event_update``; they come on one page.
+    """
     start = f'"action":"{action}",' if action else ""
+    if event_type:
+        start = f'"eventType":"{event_type}","curPage":1,"lastPage":true,'
     return f'{start}"data":{_ENCODE(rows).decode()}}}'
 
 

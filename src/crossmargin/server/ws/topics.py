@@ -13,10 +13,10 @@ from crossmargin.server.ws.frames import data_of, push
 if TYPE_CHECKING:
     from crossmargin.server.ws.outbox import Outbox
 
-__all__ = ["Events", "Listener", "Seen", "Source", "State", "Table", "Topic"]
+__all__ = ["Client", "Events", "Seen", "Source", "State", "Table", "Topic"]
 
 
-class Listener(Protocol):
+class Client(Protocol):
     """A connection, as far as a topic knows it."""
 
     outbox: "Outbox"
@@ -74,25 +74,25 @@ class Topic:
     def __init__(self, exchange: Exchange, seen: Seen, name: str) -> None:
         """Nobody listens yet."""
         self.exchange, self.seen, self.name = exchange, seen, name
-        self.listeners: dict[tuple[Listener, str], None] = {}
+        self.listeners: dict[tuple[Client, str], None] = {}
         self._due = 0
 
     @property
-    def audience(self) -> list[Listener]:
+    def audience(self) -> list[Client]:
         """Who listens."""
         return [listener for listener, _ in self.listeners]
 
-    def add(self, listener: Listener, arg: str) -> None:
+    def add(self, listener: Client, arg: str) -> None:
         """One more listens, and is told what there is."""
         self.listeners[listener, arg] = None
         self.greet(listener, arg)
 
-    def remove(self, listener: Listener, arg: str) -> None:
+    def remove(self, listener: Client, arg: str) -> None:
         """One less listens."""
         self.listeners.pop((listener, arg), None)
         listener.outbox.drop((self, arg))
 
-    def greet(self, listener: Listener, arg: str) -> None:
+    def greet(self, listener: Client, arg: str) -> None:
         """Tell one who has just come."""
 
     def pulse(self, now: int) -> None:
@@ -115,7 +115,7 @@ class State(Topic):
         self.interval_ms = source.interval_ms
         self._stamp: Hashable = None
 
-    def greet(self, listener: Listener, arg: str) -> None:
+    def greet(self, listener: Client, arg: str) -> None:
         """Show what is there; nothing where there is nothing yet."""
         if len(self.listeners) == 1:
             self._stamp = self._source.stamp(self.exchange, self.seen, self.name)
@@ -147,7 +147,7 @@ class Table(Topic):
         self._stamp: Hashable = None
         self._told: dict[str, Row] = {}
 
-    def greet(self, listener: Listener, arg: str) -> None:
+    def greet(self, listener: Client, arg: str) -> None:
         """Show all rows."""
         listener.outbox.put(push(arg, data_of(self._source.rows(self.exchange, self.name))))
 
