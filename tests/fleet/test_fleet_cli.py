@@ -170,6 +170,24 @@ def test_the_fleets_help_loads_no_numba() -> None:
     assert done.stdout.splitlines()[-1] == "LOADED []"
 
 
+def test_verbs_of_one_account_load_no_numba() -> None:
+    """Assess, modes, liq, explain and venues work without NumPy and numba: only fleets and backtests need them."""
+    book = str(Path(__file__).parents[2] / "examples" / "day-trader.toml")
+    verbs = [["assess", book], ["modes", book], ["liq", book], ["explain", "equity", book], ["venues"]]
+    code = (
+        "import contextlib, io, sys\nfrom crossmargin.cli.main import main\n"
+        f"for verb in {verbs!r}:\n"
+        "    status = 1\n"
+        "    with contextlib.redirect_stdout(io.StringIO()):\n"
+        "        try: main(verb)\n"
+        "        except SystemExit as left: status = left.code\n"
+        "    print(verb[0], status == 1, sorted({'numpy', 'numba'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout.splitlines() == [f"{verb[0]} False []" for verb in verbs]
+
+
 def test_without_the_extra_it_says_what_to_install(fleet: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch) -> None:
     """One line, not an ImportError."""
     module = importlib.import_module("crossmargin.cli.fleet")

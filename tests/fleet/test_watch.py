@@ -204,3 +204,23 @@ def test_twenty_thousand_accounts_through_ten_thousand_ticks(shake: int) -> None
 def _moved(marks: Marks, name: str, random: Random, size: int) -> dict[str, Decimal]:
     """A mark moved by up to `size` basis points, on a fine grid."""
     return {name: (marks.mark[name] * (1 + D(random.randint(-100 * size, 100 * size)) / 1_000_000)).quantize(D("1e-8"))}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("venue", [venue for venue in SWAPS if "." in venue])
+def test_shared_collateral_and_options_through_two_thousand_ticks(venue: str) -> None:
+    """2,000 accounts, marks, currencies and forwards moving, accounts changing: as a sweep and as `margin.assess`."""
+    watch, random, book = watch_of(venue, 2000, seed=21, also=tuple(SWAPS[venue])), Random(22), rulebook_of(venue)
+
+    for tick in range(2000):
+        watch.tick(stepped(watch.marks, random, 400 if tick % 100 == 0 else 8))
+        if tick % 50 == 0:
+            watch.change(random.randrange(2000), account_of(venue, random, book))
+        assert watch.mismatches() == 0
+        if tick % 100 == 99:
+            book_now = watch._shelf.book
+            held = np.flatnonzero(book_now.start < book_now.stop).tolist()
+            for pool in random.sample(held, 50):
+                assert decide(*watch._shelf.home(pool), watch.marks).status == watch.state[pool]
+
+    assert watch.wakes > 0

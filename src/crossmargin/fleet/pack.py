@@ -446,7 +446,7 @@ def _rows(columns: Columns, tables: Tables, lane: Ints, order: Ints, pool: Ints,
     row = lane << tables.shift
     group_names = {name: code for code, name in enumerate(sorted({each.group or "" for each in tables.lanes}))}
     group = np.array([group_names[each.group or ""] if each.group else -1 for each in tables.lanes] or [-1])
-    contracts = columns.contracts.floats()[order]
+    contracts = np.append(columns.contracts.floats(), 0.0)[order]  # a head, -1, has none
     in_base = [each.table is not None and each.table.unit == "base" for each in tables.lanes] or [False]
     unit = np.array([float(each.instrument.unit) for each in tables.lanes] or [1.0])
     contracts = np.where(np.array(in_base)[lane], contracts * unit[lane], contracts)
