@@ -4,11 +4,12 @@ import gc
 import hashlib
 import sys
 from collections import Counter
+from decimal import Decimal
 from itertools import islice
 from typing import Any
 
 import pytest
-from tests.server.inside import Answer, Inside
+from tests.server.inside import SWAP, Answer, Inside
 from tests.server.requests import Request, drawn
 
 from crossmargin.server.application import pasts
@@ -124,3 +125,19 @@ def test_whatever_is_asked_for_longer(seed: int) -> None:
 def test_whatever_is_asked_a_hundred_thousand_times(seed: int) -> None:
     """20,000 requests of each of five seeds."""
     fire(seed, 20_000)
+
+
+def test_the_largest_size_of_a_busy_account(fresh: Inside) -> None:
+    """200 working orders and a position: still under 50 ms of CPU, and exact to the lot on both sides."""
+    ann = fresh.account(usdt="1000000")
+    fresh.place(ann, ordType="market", sz="50")
+    for place in range(200):
+        fresh.place(ann, sz="0.1", px=str(round(fresh.mark() * (900 + place // 4) / 1000)))
+    price = str(round(fresh.mark()))
+    asked = [fresh.get(ann, "account/max-size", instId=SWAP, tdMode="cross", px=price) for _ in range(3)]
+    assert min(answer.cpu for answer in asked) < CPU_MAX
+    for side, name in (("buy", "maxBuy"), ("sell", "maxSell")):
+        largest = Decimal(asked[0].row[name])
+        terms = {"side": side, "px": price, "ordType": "post_only" if side == "buy" else "limit"}
+        assert fresh.place(ann, **terms, sz=str(largest + Decimal("0.01"))).row["sCode"] == "51008", side
+    assert fresh.place(ann, ordType="ioc", px=price, sz=asked[0].row["maxBuy"]).code == "0"

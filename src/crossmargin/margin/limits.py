@@ -23,7 +23,7 @@ from crossmargin.rulebook.model import Rulebook
 __all__ = ["Cut", "largest_order", "lot_of", "smallest_cut", "smallest_deposit"]
 
 _LOTS_MAX = 10**18
-_GUESSES = 2  # the first is right where margin grows with size, the second comes near where a tier lies between
+_GUESSES, _FARTHER = 6, 64
 
 
 @exact
@@ -49,11 +49,13 @@ def largest_order(account: Account, order: Order, marks: Marks, rulebook: Rulebo
     least = _least_lots(rulebook.instrument(order.instrument), lot)
     if not admitted(least):
         return ZERO
-    near = least
-    for _ in range(0 if rulebook.rules.admission.startswith("after_fill") else _GUESSES):
-        needs, has, _, _ = needed_by(account, sized(near), marks, rulebook, before)
-        near = max(least, min(_LOTS_MAX, int(near * has // needs))) if needs > 0 and has > 0 else near
-    return last_true(admitted, least, near=near) * lot
+
+    def left(lots: int) -> Decimal:
+        needs, has, _, _ = needed_by(account, sized(lots), marks, rulebook, before)
+        return has - needs
+
+    plain = not rulebook.rules.admission.startswith("after_fill")
+    return last_true(admitted, least, near=_used_up(left, least) if plain else least) * lot
 
 
 @exact
@@ -176,6 +178,28 @@ def lot_of(instrument: Instrument, rulebook: Rulebook) -> Decimal:
             f'[instruments."{instrument.id}"] lot_size = "0.001"'
         )
     return instrument.lot_size
+
+
+def _used_up(left: Callable[[int], Decimal], least: int) -> int:
+    """About how many lots use up what is free: the line through two sizes, again and again.
+
+    What only closes needs nothing, so it starts beyond that. Margin grows in straight pieces, so that the last of the
+    lines is mostly the right one; whoever asks tries it.
+    """
+    low, high = least, 2 * least
+    free, rest = left(low), left(high)
+    while rest >= free and high < _LOTS_MAX:
+        low, free, high = high, rest, high * _FARTHER
+        rest = left(high)
+    for _ in range(_GUESSES):
+        if rest == free:
+            break
+        reach = high + int(rest * (high - low) // (free - rest))
+        low, free, high = high, rest, max(least, min(_LOTS_MAX, reach))
+        if abs(high - low) <= 1:
+            break
+        rest = left(high)
+    return high
 
 
 def last_true(holds: Callable[[int], bool], low: int, high: int = _LOTS_MAX, near: int | None = None) -> int:
