@@ -1,6 +1,7 @@
 """The risk API answers what the command line prints, for whoever signs or posts a file, and refuses in one line."""
 
 import json
+import re
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import jsonschema
 import pytest
 from click.testing import CliRunner
+from tests.server.exchange_page import PAGE
 from tests.server.inside import SWAP, Answer, Inside
 
 from crossmargin.cli.main import app as cli
@@ -92,6 +94,19 @@ def test_a_common_move_takes_betas_from_the_query(inside: Inside) -> None:
     (market,) = asked(inside, "ladder?betas=BTC:1", BOOK).body["market"]
 
     assert Decimal(market["prices_down"][SWAP]).quantize(Decimal("0.01")) == Decimal("80402.01")
+
+
+def test_the_example_of_the_documentation(inside: Inside) -> None:
+    """A tenth of 10 x 0.01 x 90,000 is 900; the page says what is left."""
+    section = PAGE.read_text("utf-8").partition("## The risk API")[2].partition("\n## ")[0]
+    (example,) = re.findall(r"```text\n(.*?)```", section, re.DOTALL)
+
+    found = asked(inside, "what-if", json.loads(example)).body
+
+    equities = [found[side]["currencies"]["USDT"]["equity"] for side in ("before", "after")]
+    assert equities == ["2000", "1100"]
+    assert found["difference"]["USDT"]["equity"] == "-900"
+    assert "falls by 900 USDT, from 2,000 to 1,100" in section
 
 
 # ---------------------------------------------------------------- one's own account

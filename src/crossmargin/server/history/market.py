@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from crossmargin.domain import event as e
 from crossmargin.domain.arithmetic import plain
+from crossmargin.formats.human import percent
 from crossmargin.server.history.records import Notice
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def _note(history: "History", event: Any, text: str, instrument: str = "") -> No
 
 
 def _warned(history: "History", event: e.Warned) -> None:
-    _note(history, event, f"{event.pool}: the margin ratio fell to {plain(event.ratio)}")
+    _note(history, event, f"{event.pool}: the margin ratio fell to {percent(event.ratio)}")
 
 
 def _lifted(history: "History", event: e.WarningLifted) -> None:

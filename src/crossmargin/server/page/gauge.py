@@ -14,8 +14,8 @@ _LOW, _HIGH = Decimal("0.5"), Decimal(100)
 _ROUGH = Context(prec=9)
 _WORDS = {
     Status.SAFE: "Safe",
-    Status.WARNING: "Warning: the venue would warn",
-    Status.LIQUIDATION: "Liquidation: the venue closes positions",
+    Status.WARNING: "Warning: liquidation is near",
+    Status.LIQUIDATION: "Liquidation: positions are closed",
 }
 
 
