@@ -7,6 +7,8 @@ import msgspec
 import pytest
 from tests.engine.stories import scenario
 
+from crossmargin.domain import command as c
+from crossmargin.domain.account import OrderSide, OrderType
 from crossmargin.domain.command import Command, SetMark
 from crossmargin.domain.event import Warned
 from crossmargin.engine.engine import Engine, Outcome
@@ -16,6 +18,9 @@ from crossmargin.engine.simulate.moves import first, move
 from crossmargin.engine.simulate.world import NAMES, draw
 from crossmargin.engine.state import State
 from crossmargin.errors import CrossMarginError
+from crossmargin.rulebook import load
+
+NAME = "ETH-USDT-SWAP"
 
 
 def answer(engine: Engine, command: Command) -> Outcome | str:
@@ -74,6 +79,36 @@ def test_an_isolated_position_is_no_cover_for_a_cross_order(story: Story) -> Non
     expect   ann position ETH-USDT-SWAP -7 @ 1000
     """
     assert len(story.engine.state.owners["ann"].positions) == 2
+
+
+@pytest.mark.parametrize("venue", ["textbook", "okx"])
+def test_far_from_every_limit_nobody_is_assessed(venue: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With 1,000,000 against orders of 1,000 a resting order, a trade and a mark ask no exact figure; plain asks it."""
+
+    def no_assessment(*_: object, **__: object) -> None:
+        raise LookupError("assessed")
+
+    for module in ("engine.state", "engine.intake", "margin.admission"):
+        monkeypatch.setattr(f"crossmargin.{module}.assess", no_assessment)
+    opening: list[Command] = [
+        c.ListInstrument(instrument=NAME),
+        SetMark(instrument=NAME, price=Decimal(1000)),
+        c.Deposit(account="ann", currency="USDT", amount=Decimal(1_000_000)),
+        c.Deposit(account="ben", currency="USDT", amount=Decimal(1_000_000)),
+    ]
+    asked: list[Command] = [
+        c.PlaceOrder(account="ann", instrument=NAME, side=OrderSide.SELL, contracts=Decimal(1), price=Decimal(1000)),
+        c.PlaceOrder(account="ben", instrument=NAME, side=OrderSide.BUY, contracts=Decimal(1), type=OrderType.MARKET),
+        SetMark(instrument=NAME, price=Decimal(1001)),
+    ]
+    quick, plain = Engine(load(venue)), Engine(load(venue), plain=True)
+    for command in opening:
+        assert quick.submit(command).state == plain.submit(command).state
+
+    kinds = [type(event).__name__ for command in asked for event in quick.submit(command).events]
+    assert kinds == ["OrderAccepted", "OrderRested", "OrderAccepted", "Filled", "MarkSet"]
+    with pytest.raises(LookupError, match="assessed"):
+        plain.submit(asked[0])
 
 
 def test_a_mark_asks_only_those_near_an_edge() -> None:
