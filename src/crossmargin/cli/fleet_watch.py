@@ -36,6 +36,7 @@ def watch_command(folder: Path, ticks: str, url: str | None, as_json: bool) -> i
 
     Example: crossmargin fleet watch desk --ticks ticks.csv
     """
+    from crossmargin.cli.fleet import progress
     from crossmargin.fleet.columns import joined
     from crossmargin.fleet.frames import read_part
     from crossmargin.fleet.pack import pack
@@ -43,7 +44,12 @@ def watch_command(folder: Path, ticks: str, url: str | None, as_json: bool) -> i
 
     opened, now = opened_with(folder, ())
     with _source(ticks, url, list(now.mark)) as source:
-        watch = Watch(pack(joined([read_part(part) for part in opened.files()]), opened.rulebook), now)
+        read = []
+        with progress(len(opened.parts), "parts") as told:
+            for part in opened.files():
+                read.append(read_part(part))
+                told(len(read))
+        watch = Watch(pack(joined(read), opened.rulebook), now)
         if not as_json:
             screen.say(f"{len(watch.fleet.columns):,} accounts of {opened.rulebook.venue}: {_pools(watch)}")
         played = [0]
