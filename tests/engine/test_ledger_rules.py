@@ -136,3 +136,36 @@ def test_the_fee_of_a_fill_is_rounded_up_to_the_quantum() -> None:
         "expect ann balance 9.999995 USDT\nexpect cell fees 0.000005 USDT"
     )
     assert story.engine.state.cash("ben", "USDT") == 10
+
+
+@pytest.mark.parametrize(
+    ("rule", "mark", "wanted"),
+    [
+        ("profit_times_margin_ratio", 900, "1000 / 10000 * 45 / 11000"),  # profit 1,000 on 10,000; maintenance 45
+        ("profit_times_margin_ratio", 1100, "0"),
+        ("return_by_ratio", 900, "1000 * 5 / 10000 * 45 / 11000"),  # in profit the return over the ratio of 11,000 / 45
+        ("return_by_ratio", 1100, "-1000 * 5 / 10000 * 9000 / 55"),  # in loss the return times it
+    ],
+)
+def test_the_two_formulas_of_the_ranking(rule: str, mark: int, wanted: str) -> None:
+    """A short of 10 at 1,000, five times, with 10,000 in the account."""
+    story = play(
+        f"rule adl_rank {rule}\ndeposit ann 10000 USDT\ndeposit ben 100000 USDT\nleverage ann {X} 5\n"
+        f"trade ann -10 ben {X} @ 1000\nmark {X} {mark}"
+    )
+    assessment = story.engine.state.assessment("ann")
+    found = score(assessment, assessment.account.positions[0])
+    words, expected = wanted.split(), D(wanted.split(maxsplit=1)[0])
+    for operator, operand in zip(words[1::2], words[2::2], strict=True):
+        expected = expected * D(operand) if operator == "*" else expected / D(operand)
+    assert abs(found - expected) < D("1e-20")
+
+
+def test_who_is_worth_nothing_is_ranked_last() -> None:
+    """With 1,000 in the account a short of 10 that has lost 1,000 or more scores nothing; nothing is divided by it."""
+    opening = f"deposit ann 1000 USDT\ndeposit ben 100000 USDT\nleverage ann {X} 20\ntrade ann -10 ben {X} @ 1000"
+    state = play(opening).engine.state
+    for price in (1100, 1200):
+        marks = msgspec.structs.replace(state.marks, mark={X: D(price)})
+        assessment = assess(state.account("ann"), marks, state.rulebook)
+        assert score(assessment, assessment.account.positions[0]) == 0

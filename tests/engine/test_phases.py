@@ -90,3 +90,18 @@ def test_without_hedges_the_best_risk_reduction_is_first() -> None:
     order = ["SOL-USDT-SWAP long", "BTC-USDT-SWAP long", "ETH-USDT-SWAP long"]
     assert [each[1] for each in found] == order[: len(found)]
     assert found[0] == ("unhedged", "SOL-USDT-SWAP long", D(100))
+
+
+def test_both_legs_of_a_group_leave_its_size_together() -> None:
+    """Tiers count both sides of a family: 8 and 8 are 16, the next tier ends at 10: 3 of each go, and it is safe."""
+    story = play(
+        "rulebook okx\ninstrument ETH-USDT-SWAP contract_value=1 lot_size=1\ninstrument SOL-USDT-SWAP "
+        "like=ETH-USDT-SWAP base=SOL family=SOL-USDT\ntiers ETH-USDT-SWAP 10:0.005 0.05\ntiers SOL-USDT-SWAP 0.005\n"
+        "fees ETH-USDT-SWAP 0 0\nfees SOL-USDT-SWAP 0 0\ndeposit ann 1000 USDT\ndeposit ben 1000000 USDT\n"
+        "mode ann hedge\n"
+        "leverage ann ETH-USDT-SWAP 50\nleverage ann SOL-USDT-SWAP 50\ntrade ann +8 ben ETH-USDT-SWAP @ 1000\n"
+        "trade ann -8 ben ETH-USDT-SWAP @ 1000\ntrade ann +10 ben SOL-USDT-SWAP @ 100\nmark SOL-USDT-SWAP 75"
+    )
+    found = [(each.phase, each.contracts) for each in story.last if isinstance(each, e.LiquidationStep)]
+    assert found == [("opposite_legs", D(3)), ("opposite_legs", D(3))]
+    assert sorted(each.contracts for each in story.engine.state.owners["ann"].positions.values()) == [5, 5, 10]

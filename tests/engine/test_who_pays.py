@@ -206,3 +206,21 @@ def test_orders_of_a_victim_follow_its_position(story: Story) -> None:
     expect   ben orders 0
     """
     assert not story.engine.state.tickets
+
+
+@scenario
+def test_the_bankruptcy_price_of_an_inverse_contract(story: Story) -> None:
+    """
+    rulebook okx
+    tiers    BTC-USD-SWAP 0.005
+    fees     BTC-USD-SWAP 0 0
+    deposit  ann 0.06 BTC
+    deposit  ben 100 BTC
+    leverage ann BTC-USD-SWAP 50
+    trade    ann +1000 ben BTC-USD-SWAP @ 50000      # 100,000 USD for 2 BTC: used up when they cost 2.06
+    mark     BTC-USD-SWAP 48600
+    expect   events liquidation_started
+    expect   ann balance 0 BTC
+    """
+    started = next(each for each in story.last if isinstance(each, e.LiquidationStarted))
+    assert list(started.bankruptcy.values()) == [D("48543.7")]  # 100,000 / 2.06 = 48,543.689, on the tick above
