@@ -95,6 +95,7 @@ def test_of_two_with_the_same_score_the_older_position_is_first(story: Story) ->
     deposit  cat 100000 USDT
     deposit  dan 100000 USDT
     leverage ann ETH-USDT-SWAP 100
+    mark     ETH-USDT-SWAP 1000
     bid      cat 1 ETH-USDT-SWAP @ 910               # in the book before anybody, but not in a position
     trade    ann +5 dan ETH-USDT-SWAP @ 1000
     trade    ann +5 cat ETH-USDT-SWAP @ 1000
