@@ -10,7 +10,8 @@ import msgspec
 import pytest
 from tests.server.inside import SWAP, Clock, Inside, files
 
-from crossmargin.domain.account import MarginMode
+from crossmargin.domain import command as c
+from crossmargin.domain.account import MarginMode, Side
 from crossmargin.domain.arithmetic import EXACT, ZERO
 from crossmargin.domain.command import Command
 from crossmargin.domain.instrument import Kind
@@ -135,7 +136,7 @@ def check_positions(venue: Venue) -> None:
     assert len(venue.history.shelf.find(PositionRecord, {"state": "open"}, limit=EVERYTHING)) == len(theirs)
 
 
-MONEY = ("deposit", "withdrawal", "transfer", "interest", "loan")
+MONEY = ("deposit", "withdrawal", "transfer", "interest", "loan", "deficit")
 COINS = (Kind.SPOT, Kind.MARGIN, Kind.OPTION)
 
 
@@ -150,7 +151,7 @@ def results(venue: Venue) -> dict[tuple[str, str], Decimal]:
 def changes(venue: Venue) -> tuple[dict[tuple[str, str], Decimal], set[str]]:
     """What bills of trading moved, margin of isolated positions put back; and who traded coins or options too.
 
-    The last remainder of a liquidation, below a quantum for each leg, belongs to no position.
+    What others cover of a deficit, and the last remainder of a liquidation, belong to no position.
     """
     moved: dict[tuple[str, str], Decimal] = defaultdict(lambda: ZERO)
     others = set()
@@ -312,6 +313,22 @@ def test_a_page_is_full_however_rare_its_rows(fresh: Inside) -> None:
     closed = fresh.get(ann, "account/positions-history", mgnMode="isolated", limit="1")
     assert closed.row["mgnMode"] == "isolated"
     assert len(fresh.get(ann, "account/bills", mgnMode="cross", limit="100").rows) == 100
+
+
+def test_a_position_that_changes_its_mode_is_one_record(fresh: Inside) -> None:
+    """To isolated margin and back in one group: one open position, under the mode that it has now."""
+    ann = fresh.account()
+    fresh.place(ann, ordType="market")
+    moves = [
+        c.SetMarginMode(account=ann.account, instrument=SWAP, side=Side.LONG, margin_mode=mode, time=fresh.clock())
+        for mode in (MarginMode.ISOLATED, MarginMode.CROSS)
+    ]
+    outcomes = fresh.exchange.venue.run([*moves, *moves[:1], *moves[1:]])
+    assert not any(outcome.refused for outcome in outcomes)
+    (record,) = fresh.exchange.venue.history.shelf.find(PositionRecord, {"account": ann.account})
+    assert record.key.margin_mode == MarginMode.CROSS
+    assert record == fresh.exchange.venue.history.open[record.key.cell]
+    assert fresh.get(ann, "account/positions").row["mgnMode"] == "cross"
 
 
 def test_a_listener_that_breaks_stops_nobody(fresh: Inside) -> None:

@@ -137,6 +137,7 @@ def _mode_moved(history: "History", event: e.MarginModeSet) -> None:
     if record is None:
         return
     del history.open[gone.key.cell]
+    history.changes.positions.pop(gone.key.cell, None)  # else it would be kept twice under one number, the old one last
     changed = msgspec.structs.replace(record, key=held.key, leverage=held.leverage, updated=history.time)
     history.put_position(held.key.cell, changed)
 
