@@ -23,7 +23,6 @@ from crossmargin.server.ws.limits import SocketLimits
 
 __all__ = ["application", "drive", "pasts"]
 
-_AT_ONCE = 8
 _BETWEEN = 0.05
 
 
@@ -111,9 +110,7 @@ async def drive(exchange: Exchange, stopped: Callable[[], None], pulse: Pulse) -
         await asyncio.sleep(market.period_ms / 1000)
         pulse.beat()
         try:
-            commands = market.step(venue.now(), venue.state)
-            for start in range(0, len(commands), _AT_ONCE):  # clients get their turn in between
-                await venue.submit_all(commands[start : start + _AT_ONCE])
+            await venue.submit_all(market.step(venue.now(), venue.state))
         except Exception as error:
             venue.stop(error)
     stopped()
