@@ -124,7 +124,7 @@ def test_secrets_are_compared_in_constant_time() -> None:
     secret = re.compile(r"sign(ature)?$|passphrase|token|secret|digest|right$")
     found = []
     for path, tree in modules():
-        if "server" not in path.parts:
+        if "server" not in path.relative_to(SOURCE).parts:
             continue
         for node in ast.walk(tree):
             if isinstance(node, ast.Compare) and any(isinstance(each, ast.Eq | ast.NotEq) for each in node.ops):
@@ -365,7 +365,7 @@ def test_no_pattern_runs_away() -> None:
     ]
     seen = 0
     for path, tree in modules():
-        if "server" not in path.parts and path.name not in ("numbers.py", "guards.py"):
+        if "server" not in path.relative_to(SOURCE).parts and path.name not in ("numbers.py", "guards.py"):
             continue
         for node in ast.walk(tree):
             if isinstance(node, ast.Call) and ast.unparse(node.func) == "re.compile":
