@@ -1,6 +1,6 @@
 """ccxt, unmodified, redirected by its base URL alone."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from itertools import pairwise
 from typing import Any
@@ -20,9 +20,9 @@ Trader = Callable[..., Any]
 
 
 @pytest.fixture(scope="module")
-def trader(outside: Outside) -> Trader:
+def trader(outside: Outside) -> Iterator[Trader]:
     """A ccxt client for a fresh account with 10,000 USDT, unless it is told whose key to use."""
-    listed: list[Any] = []
+    made: list[Any] = []
 
     def make(usdt: str = "10000", key: NewKey | None = None, **other: Any) -> Any:  # noqa: ANN401 - a ccxt exchange
         own = key or outside.account(usdt)
@@ -30,14 +30,16 @@ def trader(outside: Outside) -> Trader:
         urls = {"api": {"rest": outside.url}, "test": {"rest": outside.url}}
         options = {"defaultType": "swap"}
         client = ccxt.okx({**login, "urls": urls, "enableRateLimit": False, "options": options, **other})
-        if listed:
-            client.set_markets_from_exchange(listed[0])
+        if made:
+            client.set_markets_from_exchange(made[0])
         else:
             client.load_markets()
-            listed.append(client)
+        made.append(client)
         return client
 
-    return make
+    yield make
+    for client in made:
+        client.session.close()
 
 
 def usdt(client: Any) -> dict[str, Decimal]:  # noqa: ANN401 - a ccxt exchange

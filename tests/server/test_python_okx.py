@@ -1,5 +1,6 @@
 """python-okx, the venue's own library, redirected by its domain alone."""
 
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -12,6 +13,22 @@ from crossmargin.server.keys import NewKey
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 SWAP = "BTC-USDT-SWAP"
+
+Client = Callable[..., Any]
+
+
+@pytest.fixture
+def client() -> Iterator[Client]:
+    """Makes a client of one of the library's classes, and closes its connection at the end."""
+    made: list[Any] = []
+
+    def make(kind: Callable[..., Any], **given: Any) -> Any:  # noqa: ANN401 - a class of a library without types
+        made.append(kind(**given))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.close()
 
 
 def login(outside: Outside, key: NewKey | None = None, **other: str) -> dict[str, Any]:
@@ -27,9 +44,11 @@ def good(answer: Any) -> Any:  # noqa: ANN401 - rows of any endpoint
     return answer["data"]
 
 
-def test_public_data(outside: Outside) -> None:
+def test_public_data(client: Client, outside: Outside) -> None:
     """Listings, prices, the book, bars, marks, funding and tiers."""
-    public, prices = (kind(flag="1", domain=outside.url) for kind in (PublicData.PublicAPI, MarketData.MarketAPI))
+    public, prices = (
+        client(kind, flag="1", domain=outside.url) for kind in (PublicData.PublicAPI, MarketData.MarketAPI)
+    )
     listed = {row["instId"]: row for row in good(public.get_instruments(instType="SWAP"))}[SWAP]
     (ticker,) = good(prices.get_ticker(SWAP))
     (book,) = good(prices.get_orderbook(SWAP, "5"))
@@ -42,10 +61,10 @@ def test_public_data(outside: Outside) -> None:
     assert [row["tier"] for row in tiers[:2]] == ["1", "2"]
 
 
-def test_the_account(outside: Outside) -> None:
+def test_the_account(client: Client, outside: Outside) -> None:
     """Configuration, balance, leverage set and read back, largest order, bills and the wallet."""
     given = login(outside)
-    account, wallet = Account.AccountAPI(**given), Funding.FundingAPI(**given)
+    account, wallet = client(Account.AccountAPI, **given), client(Funding.FundingAPI, **given)
     assert good(account.get_account_config())[0]["acctLv"] == "2"
     assert good(account.get_account_balance())[0]["details"][0]["cashBal"] == "10000"
     assert good(account.get_positions(instType="SWAP")) == []
@@ -58,12 +77,14 @@ def test_the_account(outside: Outside) -> None:
     assert [(row["ccy"], row["bal"]) for row in good(wallet.get_balances())] == [("USDT", "40")]
 
 
-def test_the_largest_order_goes_and_one_lot_more_does_not(outside: Outside) -> None:
+def test_the_largest_order_goes_and_one_lot_more_does_not(client: Client, outside: Outside) -> None:
     """What max-size answers is what the venue takes, to the lot, for both sides."""
     given = login(outside)
-    account, trade = Account.AccountAPI(**given), Trade.TradeAPI(**given)
+    account, trade = client(Account.AccountAPI, **given), client(Trade.TradeAPI, **given)
     mark = Decimal(
-        good(PublicData.PublicAPI(flag="1", domain=outside.url).get_mark_price("SWAP", instId=SWAP))[0]["markPx"]
+        good(client(PublicData.PublicAPI, flag="1", domain=outside.url).get_mark_price("SWAP", instId=SWAP))[0][
+            "markPx"
+        ]
     )
     for side, name, price in (("buy", "maxBuy", mark * Decimal("0.99")), ("sell", "maxSell", mark * Decimal("1.01"))):
         terms = {
@@ -80,11 +101,11 @@ def test_the_largest_order_goes_and_one_lot_more_does_not(outside: Outside) -> N
         good(trade.cancel_order(SWAP, ordId=placed["ordId"]))
 
 
-def test_an_order_and_a_position(outside: Outside) -> None:
+def test_an_order_and_a_position(client: Client, outside: Outside) -> None:
     """Placed by the client's id, read, amended, cancelled, cancelled again; bought, closed, told."""
     given = login(outside)
-    trade, account = Trade.TradeAPI(**given), Account.AccountAPI(**given)
-    (ticker,) = good(MarketData.MarketAPI(flag="1", domain=outside.url).get_ticker(SWAP))
+    trade, account = client(Trade.TradeAPI, **given), client(Account.AccountAPI, **given)
+    (ticker,) = good(client(MarketData.MarketAPI, flag="1", domain=outside.url).get_ticker(SWAP))
     price = str(int(Decimal(ticker["bidPx"]) * 9 / 10))
     terms = {"instId": SWAP, "tdMode": "cross", "side": "buy"}
     (placed,) = good(trade.place_order(**terms, ordType="limit", sz="1", px=price, clOrdId="own1"))
@@ -110,19 +131,19 @@ def test_an_order_and_a_position(outside: Outside) -> None:
     ("flaw", "code"),
     [({"api_secret_key": "wrong"}, "50113"), ({"passphrase": "x"}, "50105"), ({"api_key": "x"}, "50111")],
 )
-def test_a_flawed_login_has_the_venues_code(outside: Outside, flaw: dict[str, str], code: str) -> None:
+def test_a_flawed_login_has_the_venues_code(client: Client, outside: Outside, flaw: dict[str, str], code: str) -> None:
     """Secret, passphrase, key."""
-    answer = Account.AccountAPI(**{**login(outside), **flaw}).get_account_balance()
+    answer = client(Account.AccountAPI, **{**login(outside), **flaw}).get_account_balance()
     assert answer["code"] == code
     assert "data" not in answer
 
 
-def test_batches(outside: Outside) -> None:
+def test_batches(client: Client, outside: Outside) -> None:
     """Two of three orders go; all are cancelled in one call, the third row says that there is nothing."""
     given = login(outside)
-    trade = Trade.TradeAPI(**given)
+    trade = client(Trade.TradeAPI, **given)
     terms = {"instId": SWAP, "tdMode": "cross", "side": "buy", "ordType": "limit"}
-    (ticker,) = good(MarketData.MarketAPI(flag="1", domain=outside.url).get_ticker(SWAP))
+    (ticker,) = good(client(MarketData.MarketAPI, flag="1", domain=outside.url).get_ticker(SWAP))
     price = str(int(Decimal(ticker["bidPx"]) * 9 / 10))
     answer = trade.place_multiple_orders([{**terms, "sz": size, "px": price} for size in ("1", "x", "2")])
     assert (answer["code"], [row["sCode"] for row in answer["data"]]) == ("2", ["0", "51000", "0"])

@@ -85,5 +85,6 @@ def test_every_step_of_the_chapter_works(welcome: dict[str, str]) -> None:
             names = test.globs
             runner.run(test, clear_globs=False)
             ran += len(test.examples)
+    okx.session.close()
     assert runner.summarize(verbose=False).failed == 0
     assert ran > 15
