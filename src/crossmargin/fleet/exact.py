@@ -3,7 +3,8 @@
 from typing import NamedTuple
 
 from crossmargin.domain.marks import Marks
-from crossmargin.fleet.pack import ACCOUNT, WHOLE, Fleet
+from crossmargin.fleet.pack import Fleet
+from crossmargin.fleet.pools import ACCOUNT, WHOLE
 from crossmargin.margin.account_pool import ACCOUNT_POOL
 from crossmargin.margin.assess import assess
 from crossmargin.margin.pool import Pool, Status

@@ -13,7 +13,8 @@ from crossmargin.domain.instrument import Kind
 from crossmargin.domain.marks import Marks
 from crossmargin.errors import InputError, MissingDataError, UnsupportedError
 from crossmargin.fleet.arrays import Bools, Floats, Ints
-from crossmargin.fleet.pack import ACCOUNT, Fleet, prices
+from crossmargin.fleet.pack import Fleet, prices
+from crossmargin.fleet.pools import ACCOUNT
 from crossmargin.fleet.scenarios import Scenarios
 from crossmargin.fleet.screen import revalued
 from crossmargin.fleet.tables import CURRENCY
