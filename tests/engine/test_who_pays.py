@@ -226,3 +226,23 @@ def test_the_bankruptcy_price_of_an_inverse_contract(story: Story) -> None:
     """
     started = next(each for each in story.last if isinstance(each, e.LiquidationStarted))
     assert list(started.bankruptcy.values()) == [D("48543.7")]  # 100,000 / 2.06 = 48,543.689, on the tick above
+
+
+@scenario
+def test_a_short_that_would_have_to_be_closed_below_nothing(story: Story) -> None:
+    """
+    deposit  ann 300 USDT
+    deposit  ben 100000 USDT
+    leverage ann ETH-USDT-SWAP 100
+    leverage ann BTC-USDT-SWAP 100
+    trade    ann -1 ben ETH-USDT-SWAP @ 1000
+    trade    ann +0.2 ben BTC-USDT-SWAP @ 50000
+    mark     BTC-USDT-SWAP 20000                     # -5,700, shared 5 to 20: ETH would be bought at 1,000 - 1,140
+    expect   events deleveraged deleveraged deficit_covered
+    expect   ann flat
+    expect   ann balance 0 USDT
+    """
+    values = {each.position.instrument: each.value for each in story.last if isinstance(each, e.Deleveraged)}
+    assert values == {"ETH-USDT-SWAP": D("0.00000001"), "BTC-USDT-SWAP": D(8560)}
+    paid = [(each.account, each.by, each.amount) for each in story.last if isinstance(each, e.DeficitCovered)]
+    assert paid == [("ann", "house", D("140.00000001"))]
