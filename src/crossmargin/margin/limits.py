@@ -11,7 +11,7 @@ from crossmargin.domain.arithmetic import ONE, ZERO, ceil_to, exact, quotient
 from crossmargin.domain.instrument import Instrument, Kind
 from crossmargin.domain.marks import Marks
 from crossmargin.errors import MissingDataError, UnsupportedError
-from crossmargin.margin.admission import admit, needed_by
+from crossmargin.margin.admission import admit, needed_by, permitted
 from crossmargin.margin.assess import Assessment, assess
 from crossmargin.margin.fills import Execution, fill
 from crossmargin.margin.legs import taker_fee
@@ -54,8 +54,16 @@ def largest_order(account: Account, order: Order, marks: Marks, rulebook: Rulebo
         needs, has, _, _ = needed_by(account, sized(lots), marks, rulebook, before)
         return has - needs
 
-    plain = not rulebook.rules.admission.startswith("after_fill")
-    return last_true(admitted, least, near=_used_up(left, least) if plain else least) * lot
+    def within(lots: int) -> bool:
+        return permitted(account, sized(lots), marks, rulebook) is None
+
+    if rulebook.rules.admission.startswith("after_fill"):
+        return last_true(admitted, least) * lot
+    near = _used_up(left, least)
+    if within(near):
+        return last_true(admitted, least, near=near) * lot
+    most = last_true(within, least, near)  # a cap stands before the margin, and is cheaper to ask
+    return last_true(admitted, least, most, near=most) * lot
 
 
 @exact
