@@ -37,6 +37,7 @@ from crossmargin.server.ws.wire import Wire
 __all__ = ["Options", "Started", "open_exchange", "serve", "wall_clock"]
 
 _REMEMBERED = 2_000
+_SWITCH_SECONDS = 0.0002
 _HOUSE = ("house.", "insurance:")
 
 
@@ -195,6 +196,7 @@ def serve(market: Market, options: Options, announce: Callable[[Started, dict[st
     server = _Server(_config(app, options), ending, options.seconds)
     server.ready = lambda: announce(started, _addresses(started, options, host, port))
     try:
+        sys.setswitchinterval(_SWITCH_SECONDS)  # a commit that is done is taken up at once
         with asyncio.Runner(loop_factory=_loop()) as runner:
             runner.run(server.serve(sockets=[listener]))
     finally:
