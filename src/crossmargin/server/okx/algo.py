@@ -12,7 +12,6 @@ from crossmargin.domain.event import OrderAccepted
 from crossmargin.errors import CrossMarginError
 from crossmargin.server.history import AlgoRecord
 from crossmargin.server.history.orders import number_of
-from crossmargin.server.okx.account import page
 from crossmargin.server.okx.acks import Acks, Failure, failure_of, problem
 from crossmargin.server.okx.answers import OkxError, Row
 from crossmargin.server.okx.call import Call, Parameters
@@ -26,6 +25,7 @@ from crossmargin.server.okx.place import (
     trigger_by,
 )
 from crossmargin.server.okx.rows.orders import ALGO_TYPES, algo_row
+from crossmargin.server.okx.statement import page
 from crossmargin.server.okx.trade import each_of, where_of
 
 __all__ = ["algo_history", "algo_order", "algos_pending", "amend_algo", "cancel_algos", "place_algo"]

@@ -5,7 +5,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from crossmargin.server.okx import account, algo, asset, market, public, trade
+from crossmargin.server.okx import account, algo, asset, leverage, market, public, statement, trade
 
 __all__ = ["ROUTES", "Route", "find"]
 
@@ -72,19 +72,19 @@ ROUTES: tuple[Route, ...] = (
     _read("account/positions", account.positions),
     _read("account/positions-history", account.positions_history),
     _read("account/account-position-risk", account.position_risk),
-    _read("account/leverage-info", account.leverage_info),
-    _read("account/max-size", account.max_size),
-    _read("account/max-avail-size", account.max_avail_size),
-    _read("account/max-withdrawal", account.max_withdrawal),
-    _read("account/trade-fee", account.trade_fee),
-    _read("account/bills", account.bills),
-    _read("account/bills-archive", account.bills),
-    _read("account/interest-accrued", account.interest_accrued),
-    _read("account/interest-rate", account.interest_rate),
-    _trade("account/set-leverage", account.set_leverage),
+    _read("account/leverage-info", leverage.leverage_info),
+    _read("account/max-size", leverage.max_size),
+    _read("account/max-avail-size", leverage.max_avail_size),
+    _read("account/max-withdrawal", leverage.max_withdrawal),
+    _read("account/trade-fee", leverage.trade_fee),
+    _read("account/bills", statement.bills),
+    _read("account/bills-archive", statement.bills),
+    _read("account/interest-accrued", statement.interest_accrued),
+    _read("account/interest-rate", statement.interest_rate),
+    _trade("account/set-leverage", leverage.set_leverage),
     _trade("account/set-position-mode", account.set_position_mode),
     _trade("account/set-account-level", account.set_account_level),
-    _trade("account/position/margin-balance", account.add_margin),
+    _trade("account/position/margin-balance", leverage.add_margin),
     _read("asset/currencies", asset.currencies),
     _read("asset/balances", asset.balances),
     _read("asset/bills", asset.asset_bills),

@@ -11,7 +11,7 @@ from crossmargin.engine.engine import Outcome
 from crossmargin.errors import CrossMarginError
 from crossmargin.server.history import FillRecord, OrderRecord
 from crossmargin.server.history.orders import number_of
-from crossmargin.server.okx.account import page, refuse_if
+from crossmargin.server.okx.account import refuse_if
 from crossmargin.server.okx.acks import Acks, Failure, failure_of, problem
 from crossmargin.server.okx.answers import OkxError, Row
 from crossmargin.server.okx.call import Call, Parameters
@@ -19,6 +19,7 @@ from crossmargin.server.okx.names import inst_type, order_id, order_number
 from crossmargin.server.okx.place import attached_stops, order_command
 from crossmargin.server.okx.public import TYPES
 from crossmargin.server.okx.rows.orders import ack_row, fill_row, order_row, order_type
+from crossmargin.server.okx.statement import page
 
 __all__ = [
     "amend", "amend_many", "cancel", "cancel_all_after", "cancel_many", "close_position", "each_of", "fills", "one_of",
