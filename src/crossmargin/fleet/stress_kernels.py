@@ -117,8 +117,10 @@ def stress(
     and `most` are its extremes; `worth` turns a pool's currency into the reporting currency.
     """
     margin = np.empty(BLOCK)
+    block = np.empty((price.shape[0], BLOCK))  # rows one after another: rows of the whole table share their cache lines
     for first in range(0, price.shape[1], BLOCK):
         last = first + BLOCK
+        block[:, :] = price[:, first:last]
         for a in range(cash.size):
             if skipped[a]:
                 continue
@@ -144,7 +146,7 @@ def stress(
                     elif waiting == 2:  # noqa: PLR2004 - the second of three
                         lane2, rate2 = lane, rate
                     else:
-                        rows = price[lane1, first:last], price[lane2, first:last], price[lane, first:last]
+                        rows = block[lane1], block[lane2], block[lane]
                         if begun:
                             add_three(margin, rows[0], rows[1], rows[2], rate1, rate2, rate)
                         else:
@@ -155,15 +157,15 @@ def stress(
                     begin(margin, cash[a])
                     begun = True
                 if whole[lane]:
-                    add_whole(margin, price[lane, first:last], size, slope, high, j, up)
+                    add_whole(margin, block[lane], size, slope, high, j, up)
                 else:
-                    add_marginal(margin, price[lane, first:last], size, slope, deduction, j, up)
+                    add_marginal(margin, block[lane], size, slope, deduction, j, up)
             if not begun:
                 begin(margin, cash[a])
             if waiting == 1:
-                add_one(margin, price[lane1, first:last], rate1)
+                add_one(margin, block[lane1], rate1)
             elif waiting:
-                add_two(margin, price[lane1, first:last], price[lane2, first:last], rate1, rate2)
+                add_two(margin, block[lane1], block[lane2], rate1, rate2)
             lowest = lowest_of(margin) + off
             worst[a] = min(worst[a], lowest)
             if lowest <= 0.0:
