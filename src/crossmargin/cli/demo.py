@@ -78,6 +78,7 @@ def welcome(started: "Started", at: dict[str, Any]) -> None:
     """Say where it is and how to trade on it."""
     account = started.exchange.venue.assessment("demo").currencies["USDT"]
     screen.say(f"The exchange is open: {at['url']}")
+    screen.say(f"  its page       {at['url']}/")
     screen.say(f"  WebSocket      {at['ws_url']}")
     for name in ("key", "secret", "passphrase", "admin_token"):
         screen.say(f"  {name.replace('_', ' '):<14} {at[name]}")
