@@ -1,58 +1,56 @@
 """Every pool under every scenario. Twin: `twin.stress`.
 
 What counts is the margin, equity less requirement: a position that stays in its tier is one multiply-add a scenario.
-Only tiers that a position can reach within the scenarios are evaluated, mostly one. Positions go three by three, and
-loops touch few arrays each, so that they vectorise. Equity by itself is worked out only where the margin is gone.
+Only tiers that a position can reach within the scenarios are evaluated, mostly one. Positions go five by five, and
+loops touch few arrays each, so that they vectorise. Equity by itself is worked out only where it could be gone too.
 """
 
 import numpy as np
 
 from crossmargin.fleet.arrays import Bools, Codes, Floats, Ints
-from crossmargin.fleet.jit import relaxed
+from crossmargin.fleet.jit import lesser, relaxed
 from crossmargin.fleet.ladder_kernels import signed
 
 __all__ = ["BLOCK", "stress"]
 
 BLOCK = 512
+FIVE = 5
 
 
 @relaxed
-def begin(margin: Floats, cash: float) -> None:
-    """No position yet."""
-    for s in range(margin.size):
-        margin[s] = cash
-
-
-@relaxed
-def begin_three(
-    margin: Floats, price: Floats, price2: Floats, price3: Floats, rate: float, rate2: float, rate3: float, cash: float
+def begin_five(
+    values: Floats, amount: float, one: Floats, two: Floats, three: Floats, four: Floats, five: Floats, rate: Floats
 ) -> None:
-    """The first three positions of a pool, over whatever the array held."""
-    for s in range(margin.size):
-        margin[s] = cash + rate * price[s] + rate2 * price2[s] + rate3 * price3[s]
+    """An amount and five products, over whatever the array held."""
+    rate1, rate2, rate3, rate4, rate5 = rate[0], rate[1], rate[2], rate[3], rate[4]
+    for s in range(values.size):
+        values[s] = amount + rate1 * one[s] + rate2 * two[s] + rate3 * three[s] + rate4 * four[s] + rate5 * five[s]
 
 
 @relaxed
-def add_three(
-    margin: Floats, price: Floats, price2: Floats, price3: Floats, rate: float, rate2: float, rate3: float
+def add_five(
+    values: Floats, one: Floats, two: Floats, three: Floats, four: Floats, five: Floats, rate: Floats
 ) -> None:
-    """Three positions that stay in their tiers."""
-    for s in range(margin.size):
-        margin[s] += rate * price[s] + rate2 * price2[s] + rate3 * price3[s]
+    """Five products more."""
+    rate1, rate2, rate3, rate4, rate5 = rate[0], rate[1], rate[2], rate[3], rate[4]
+    for s in range(values.size):
+        values[s] += rate1 * one[s] + rate2 * two[s] + rate3 * three[s] + rate4 * four[s] + rate5 * five[s]
 
 
 @relaxed
-def add_two(margin: Floats, price: Floats, price2: Floats, rate: float, rate2: float) -> None:
-    """Two of them."""
-    for s in range(margin.size):
-        margin[s] += rate * price[s] + rate2 * price2[s]
-
-
-@relaxed
-def add_one(margin: Floats, price: Floats, rate: float) -> None:
-    """One of them."""
-    for s in range(margin.size):
-        margin[s] += rate * price[s]
+def weigh(values: Floats, amount: float, block: Floats, lane: Ints, rate: Floats, count: int) -> None:
+    """values = amount + sum rate x price, over the first `count` lanes; up to five places behind them are written."""
+    while count % FIVE or not count:
+        lane[count], rate[count] = lane[0], 0.0
+        count += 1
+    for k in range(0, count, FIVE):
+        one, two, three, four, five = (
+            block[lane[k]], block[lane[k + 1]], block[lane[k + 2]], block[lane[k + 3]], block[lane[k + 4]]
+        )  # fmt: skip
+        if k == 0:
+            begin_five(values, amount, one, two, three, four, five, rate)
+        else:
+            add_five(values, one, two, three, four, five, rate[k:])
 
 
 @relaxed
@@ -88,20 +86,67 @@ def add_whole(margin: Floats, price: Floats, size: float, slope: Floats, high: F
 
 
 @relaxed
-def lowest_of(margin: Floats) -> float:
-    """The least margin; eight at a time, since each minimum waits for the one before it."""
-    a, b, c, d = margin[0], margin[1], margin[2], margin[3]
-    e, f, g, h = margin[4], margin[5], margin[6], margin[7]
-    for s in range(0, margin.size, 8):
-        a = margin[s] if margin[s] < a else a
-        b = margin[s + 1] if margin[s + 1] < b else b
-        c = margin[s + 2] if margin[s + 2] < c else c
-        d = margin[s + 3] if margin[s + 3] < d else d
-        e = margin[s + 4] if margin[s + 4] < e else e
-        f = margin[s + 5] if margin[s + 5] < f else f
-        g = margin[s + 6] if margin[s + 6] < g else g
-        h = margin[s + 7] if margin[s + 7] < h else h
-    return float(min(a, b, c, d, e, f, g, h))
+def lowest_of(values: Floats) -> float:
+    """The least of them."""
+    least = np.inf
+    for s in range(values.size):
+        least = lesser(least, values[s])
+    return float(least)
+
+
+@relaxed
+def sort_out(
+    first: int, last: int, row: Codes, quantity: Floats, least: Floats, most: Floats, slope: Floats, deduction: Floats,
+    low: Floats, high: Floats, shift: int, lanes: Ints, rates: Floats, crossing: Ints,
+) -> tuple[float, float, int, int]:  # fmt: skip
+    """Split a pool's positions: those that stay in their tiers give lanes and rates, the others position and tiers.
+
+    Returns deductions and least requirement of the first, and how many there are of each.
+    """
+    off, floor, staying, crosses = 0.0, 0.0, 0, 0
+    for k in range(first, last):
+        j = signed(row[k])
+        lane, held = j >> shift, abs(quantity[k])
+        while held * least[lane] < low[j]:
+            j -= 1
+        while held * least[lane] > high[j]:
+            j += 1
+        up = j
+        while held * most[lane] > high[up]:
+            up += 1
+        if up == j:
+            off += deduction[j]
+            floor += held * slope[j] * least[lane] - deduction[j]
+            lanes[staying], rates[staying] = lane, quantity[k] - held * slope[j]
+            staying += 1
+        else:
+            crossing[crosses, 0], crossing[crosses, 1], crossing[crosses, 2] = k, j, up
+            crosses += 1
+    return off, floor, staying, crosses
+
+
+@relaxed
+def add_losses(
+    margin: Floats, off: float, value: Floats, shortfall: Floats, liquidated: Floats
+) -> tuple[float, float]:
+    """What a pool lacks, by scenario; returns the sum and in how many scenarios."""
+    loss, count = 0.0, 0.0
+    for s in range(value.size):
+        lacking = -(margin[s] + off)
+        hit = 1.0 if lacking >= 0.0 else 0.0
+        usd = lacking * value[s] * hit
+        shortfall[s] += usd
+        liquidated[s] += hit
+        loss += usd
+        count += hit
+    return loss, count
+
+
+@relaxed
+def add_insurance(equity: Floats, value: Floats, insurance: Floats) -> None:
+    """What a pool owes when all is lost, by scenario."""
+    for s in range(value.size):
+        insurance[s] -= lesser(equity[s], 0.0) * value[s]
 
 
 @relaxed
@@ -116,69 +161,41 @@ def stress(
     `price` has a row for each lane and a column for each scenario; columns beyond `count` fill the last block. `least`
     and `most` are its extremes; `worth` turns a pool's currency into the reporting currency.
     """
-    margin = np.empty(BLOCK)
+    largest = 0
+    for a in range(cash.size):
+        largest = max(largest, stop[a] - start[a])
+    lanes, rates = np.zeros(largest + FIVE, np.int64), np.empty(largest + FIVE)
+    crossing = np.empty((largest, 3), np.int64)
+    values = np.empty(BLOCK)
     block = np.empty((price.shape[0], BLOCK))  # rows one after another: rows of the whole table share their cache lines
     for first in range(0, price.shape[1], BLOCK):
-        last = first + BLOCK
-        block[:, :] = price[:, first:last]
+        last = min(first + BLOCK, count)
+        block[:, :] = price[:, first : first + BLOCK]
         for a in range(cash.size):
             if skipped[a]:
                 continue
-            off, begun, waiting = 0.0, False, 0
-            lane1, lane2, rate1, rate2 = 0, 0, 0.0, 0.0
-            for k in range(start[a], stop[a]):
-                j = signed(row[k])
-                lane, size = j >> shift, quantity[k]
-                held = abs(size)
-                while held * least[lane] < low[j]:
-                    j -= 1
-                while held * least[lane] > high[j]:
-                    j += 1
-                up = j
-                while held * most[lane] > high[up]:
-                    up += 1
-                if up == j:
-                    off += deduction[j]
-                    rate = size - held * slope[j]
-                    waiting += 1
-                    if waiting == 1:
-                        lane1, rate1 = lane, rate
-                    elif waiting == 2:  # noqa: PLR2004 - the second of three
-                        lane2, rate2 = lane, rate
-                    else:
-                        rows = block[lane1], block[lane2], block[lane]
-                        if begun:
-                            add_three(margin, rows[0], rows[1], rows[2], rate1, rate2, rate)
-                        else:
-                            begin_three(margin, rows[0], rows[1], rows[2], rate1, rate2, rate, cash[a])
-                        begun, waiting = True, 0
-                    continue
-                if not begun:
-                    begin(margin, cash[a])
-                    begun = True
-                if whole[lane]:
-                    add_whole(margin, block[lane], size, slope, high, j, up)
+            off, floor, staying, crosses = sort_out(
+                start[a], stop[a], row, quantity, least, most, slope, deduction, low, high, shift, lanes, rates,
+                crossing,
+            )  # fmt: skip
+            weigh(values, cash[a], block, lanes, rates, staying)
+            for c in range(crosses):
+                k, down, up = crossing[c, 0], crossing[c, 1], crossing[c, 2]
+                if whole[down >> shift]:
+                    add_whole(values, block[down >> shift], quantity[k], slope, high, down, up)
                 else:
-                    add_marginal(margin, block[lane], size, slope, deduction, j, up)
-            if not begun:
-                begin(margin, cash[a])
-            if waiting == 1:
-                add_one(margin, block[lane1], rate1)
-            elif waiting:
-                add_two(margin, block[lane1], block[lane2], rate1, rate2)
-            lowest = lowest_of(margin) + off
+                    add_marginal(values, block[down >> shift], quantity[k], slope, deduction, down, up)
+            lowest = lowest_of(values) + off
             worst[a] = min(worst[a], lowest)
-            if lowest <= 0.0:
-                for s in range(first, min(last, count)):
-                    lacking = -(margin[s - first] + off)
-                    if lacking >= 0.0:
-                        value = worth[currency[a], s]
-                        liquidated[s] += 1.0
-                        hits[a] += 1
-                        shortfall[s] += lacking * value
-                        lost[a] += lacking * value
-                        equity = cash[a]
-                        for k in range(start[a], stop[a]):
-                            equity += quantity[k] * price[signed(row[k]) >> shift, s]
-                        if equity < 0.0:
-                            insurance[s] -= equity * value
+            if lowest > 0.0:
+                continue
+            value = worth[currency[a], first:last]
+            loss, hit = add_losses(values, off, value, shortfall[first:last], liquidated[first:last])
+            lost[a] += loss
+            hits[a] += int(hit)
+            if lowest < -floor:
+                held = stop[a] - start[a]
+                for k in range(held):
+                    lanes[k], rates[k] = signed(row[start[a] + k]) >> shift, quantity[start[a] + k]
+                weigh(values, cash[a], block, lanes, rates, held)
+                add_insurance(values, value, insurance[first:last])
