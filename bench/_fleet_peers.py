@@ -12,40 +12,60 @@ from typing import Any
 import numpy as np
 
 from crossmargin.fleet.arrays import Codes, Floats, Ints
-from crossmargin.fleet.jit import kernel
+from crossmargin.fleet.jit import fused, kernel
+from crossmargin.fleet.kernels import deductions, write_prices
 from crossmargin.fleet.pack import Fleet
 
 C_SOURCE = """
 #include <math.h>
 #include <stdint.h>
-struct tier { double slope, deduction, low, high; };
-void revalue(long n, const int64_t *restrict bounds, uint16_t *restrict row, const double *restrict quantity,
+struct tier { double price, slope, low, high; };
+static inline uint8_t verdict(double worth, double need, double warn, double error) {
+  double over = worth - need, over_warning = worth - warn * need;
+  if (fabs(over) > error && fabs(over_warning) > error) return need == 0 ? 0 : (over <= 0) + (over_warning <= 0);
+  return need == 0 && error < INFINITY ? 0 : 3;
+}
+void revalue(long n, const uint32_t *restrict bounds, uint16_t *restrict row, const double *restrict quantity,
              const uint8_t *restrict rate, const double *restrict rates, const double *restrict cash,
-             const double *restrict slack, const double *restrict price, const struct tier *restrict tiers, int shift,
-             double warn, double unit_error, double *restrict equity, double *restrict initial,
-             double *restrict required, double *restrict ratio, uint8_t *restrict status) {
+             const double *restrict slack, double *restrict deducted, const double *restrict price,
+             struct tier *restrict tiers, const double *restrict deduction, long rows, int shift,
+             double warn, double unit_error, double largest, double least_rate, double *restrict equity,
+             double *restrict initial, double *restrict required, double *restrict ratio, uint8_t *restrict status) {
+  for (long j = 0; j < rows; j++) tiers[j].price = price[j >> shift];
+  double each = unit_error * (2 * largest + 20.0);
   uint64_t last = bounds[0];
   for (long a = 0; a < n; a++) {
-    double worth = cash[a], gross = fabs(worth), margin = 0, need = 0;
+    double worth = cash[a], margin = 0, need = 0, error = slack[a] + each * fabs(worth);
     uint64_t first = last;
     last = bounds[a + 1];
     for (uint64_t k = first; k < last; k++) {
-      uint64_t j = row[k];
-      double value = quantity[k] * price[j >> shift], size = fabs(value);
-      const struct tier *t = tiers + j;
+      struct tier *t = tiers + row[k];
+      double value = quantity[k] * t->price, size = fabs(value);
       if (__builtin_expect(size < t->low || size > t->high, 0)) {
         while (size < t->low) t--;
         while (size > t->high) t++;
         row[k] = (uint16_t)(t - tiers);
+        deducted[a] = NAN;
         if (size < t->low) need += NAN;
       }
-      worth += value; gross += size; margin += rates[rate[k]] * size; need += t->slope * size - t->deduction;
+      worth += value; margin += rates[rate[k]] * size; need += t->slope * size;
     }
-    double error = slack[a] + unit_error * ((double)(last - first) + 20.0) * gross;
-    double over = worth - need, over_warning = worth - warn * need;
-    equity[a] = worth; initial[a] = margin; required[a] = need; ratio[a] = worth / need;
-    if (fabs(over) > error && fabs(over_warning) > error) status[a] = need == 0 ? 0 : (over <= 0) + (over_warning <= 0);
-    else status[a] = (need == 0 && error < INFINITY) ? 0 : 3;
+    double held = need - deducted[a];
+    equity[a] = worth; initial[a] = margin; required[a] = held; ratio[a] = worth / held;
+    error += each / least_rate * held;
+    if (__builtin_expect(worth - warn * held > error, 1)) { status[a] = 0; continue; }
+    status[a] = verdict(worth, held, warn, error);
+    if (__builtin_expect(status[a] == 3, 0)) {
+      double total = 0, gross = fabs(cash[a]);
+      for (uint64_t k = first; k < last; k++) {
+        total += deduction[row[k]];
+        gross += fabs(quantity[k]) * tiers[row[k]].price;
+      }
+      deducted[a] = total;
+      required[a] = held = need - total;
+      ratio[a] = worth / held;
+      status[a] = verdict(worth, held, warn, slack[a] + unit_error * (2 * (double)(last - first) + 20.0) * gross);
+    }
   }
 }
 """
@@ -64,47 +84,53 @@ def c_kernel() -> Callable[[tuple[Any, ...]], None] | None:
     shutil.rmtree(folder)
 
     def call(arguments: tuple[Any, ...]) -> None:
-        assert (arguments[1].dtype, arguments[3].dtype) == (np.uint16, np.uint8)
-        pointers = [ctypes.c_void_p(each.ctypes.data) if isinstance(each, np.ndarray) else each for each in arguments]
-        shift, warn, unit = (
-            ctypes.c_int(arguments[9]), ctypes.c_double(arguments[10]), ctypes.c_double(arguments[11])
-        )  # fmt: skip
-        library.revalue(ctypes.c_long(len(arguments[0]) - 1), *pointers[:9], shift, warn, unit, *pointers[12:])
+        assert [arguments[at].dtype for at in (0, 1, 3)] == [np.uint32, np.uint16, np.uint8]
+        held = [ctypes.c_void_p(each.ctypes.data) if isinstance(each, np.ndarray) else each for each in arguments]
+        shift, numbers = ctypes.c_int(arguments[11]), map(ctypes.c_double, arguments[12:16])
+        pools, rows = ctypes.c_long(len(arguments[0]) - 1), ctypes.c_long(len(arguments[10]))
+        library.revalue(pools, *held[:11], rows, shift, *numbers, *held[16:])
 
     return call
 
 
-@kernel
+@fused
 def unbounded(
-    bounds: Ints, row: Codes, quantity: Floats, rate: Codes, rates: Floats, cash: Floats, slack: Floats, price: Floats,
-    tiers: Floats, shift: int, warn: float, unit_error: float,
+    bounds: Codes, row: Codes, quantity: Floats, rate: Codes, rates: Floats, cash: Floats, slack: Floats,
+    deducted: Floats, price: Floats, tiers: Floats, deduction: Floats, shift: int,
+    warn: float, unit_error: float, largest: int, least_rate: float,
     equity: Floats, initial: Floats, required: Floats, ratio: Floats, status: Codes,
 ) -> None:  # fmt: skip
     """`kernels.revalue` that trusts its floats."""
-    one, two, three, four, by = np.uint64(1), np.uint64(2), np.uint64(3), np.uint64(4), np.uint64(shift)
+    one, two, three, four = np.uint64(1), np.uint64(2), np.uint64(3), np.uint64(4)
+    write_prices(tiers, price, shift)
     last = np.uint64(bounds[0])
     for a in range(cash.size):
         worth, margin, need = cash[a], 0.0, 0.0
         first, last = last, np.uint64(bounds[a + 1])
         for k in range(first, last):
-            j = np.uint64(row[k])
-            value = quantity[k] * price[j >> by]
+            t = np.uint64(row[k]) << two
+            value = quantity[k] * tiers[t]
             size = abs(value)
-            t = j << two
             if size < tiers[t + two] or size > tiers[t + three]:
                 while size < tiers[t + two]:
                     t -= four
                 while size > tiers[t + three]:
                     t += four
-                row[k] = t >> two
+                row[k], deducted[a] = t >> two, np.nan
             worth += value
             margin += rates[np.uint64(rate[k])] * size
-            need += tiers[t] * size - tiers[t + one]
-        equity[a] = worth
-        initial[a] = margin
-        required[a] = need
-        ratio[a] = worth / need
-        status[a] = int(worth <= need) + int(worth <= warn * need)
+            need += tiers[t + one] * size
+        held = need - deducted[a]
+        equity[a], initial[a], required[a], ratio[a] = worth, margin, held, worth / held
+        if worth > warn * held:
+            status[a] = 0
+            continue
+        status[a] = 1 + int(worth <= held)
+        if np.isnan(deducted[a]):
+            deducted[a] = deductions(int(first), int(last), row, deduction)
+            held = need - deducted[a]
+            required[a], ratio[a] = held, worth / held
+            status[a] = int(worth <= held) + int(worth <= warn * held)
 
 
 class Vectorised:
@@ -117,7 +143,7 @@ class Vectorised:
         """Lanes as NumPy indexes them, rates and tiers by lane."""
         tables = fleet.tables
         self.fleet, self.lane = fleet, (fleet.row >> tables.shift).astype(np.intp)
-        self.rate = fleet.rates[fleet.rate]
+        self.rate, self.bounds = fleet.rates[fleet.rate], fleet.bounds.astype(np.intp)
         self.slope, self.deduction = (each.reshape(-1, 1 << tables.shift) for each in (tables.slope, tables.deduction))
         self.first, self.bound = self.slope[:, 0].copy(), tables.high[:: 1 << tables.shift].copy()
 
@@ -132,7 +158,7 @@ class Vectorised:
         return tuple(np.concatenate(each) for each in zip(*parts, strict=True))
 
     def _part(self, price: Floats, first: int, last: int) -> tuple[Codes, ...]:
-        bounds = self.fleet.bounds[first : last + 1]
+        bounds = self.bounds[first : last + 1]
         mine = slice(int(bounds[0]), int(bounds[-1]))
         lane, starts = self.lane[mine], bounds[:-1] - bounds[0]
         value = np.take(price, lane)

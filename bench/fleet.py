@@ -96,15 +96,16 @@ def arrays_of(fleet: Fleet, marks: Marks) -> tuple[Any, ...]:
     count, tables = len(fleet), fleet.tables
     outputs = [*(np.empty(count) for _ in range(4)), np.empty(count, np.uint8)]
     return (
-        fleet.bounds, fleet.row, fleet.quantity, fleet.rate, fleet.rates, fleet.cash, fleet.slack,
-        prices(fleet, marks), tables.rows, tables.shift, fleet.warn, fleet.unit_error, *outputs,
+        fleet.bounds, fleet.row, fleet.quantity, fleet.rate, fleet.rates, fleet.cash, fleet.slack, fleet.deducted,
+        prices(fleet, marks), tables.rows, tables.deduction, tables.shift, fleet.warn, fleet.unit_error, fleet.largest,
+        tables.least_rate, *outputs,
     )  # fmt: skip
 
 
 def revaluation(fleet: Fleet, marks: Marks) -> list[Row]:
     """All outputs of every pool: equity, initial margin, requirement, ratio, status."""
     arguments, vectorised = arrays_of(fleet, marks), peers.Vectorised(fleet)
-    price = arguments[7]
+    price = arguments[8]
     calls: dict[str, Callable[[], object]] = {
         "ours": lambda: revalue(*arguments),
         "numpy": lambda: vectorised(price),
@@ -288,7 +289,7 @@ def ties() -> list[Row]:
     found = screen(fleet, marks)
     arguments = arrays_of(fleet, marks)
     peers.unbounded(*arguments)
-    plain = np.asarray(arguments[12] > arguments[14]).mean()
+    plain = np.asarray(arguments[16] > arguments[18]).mean()
     wrong = int((found.status != 2).sum())
     return [
         row("fleet_ties_wrong", wrong, "accounts", "plain float64, share wrong", None),

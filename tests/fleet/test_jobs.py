@@ -80,6 +80,26 @@ def test_a_killed_worker_changes_nothing(folder: Folder, monkeypatch: pytest.Mon
     assert_equal(found, jobs.stress_folder(folder, cases(folder), jobs.here))
 
 
+def test_a_worker_that_dies_while_others_start_changes_nothing(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The executor may close its queue under a process that is being started: that is a broken pool like any other."""
+    import concurrent.futures
+
+    plain, refused = concurrent.futures.ProcessPoolExecutor.submit, list[int]()
+
+    def late(pool: Any, *arguments: Any) -> Any:  # noqa: ANN401 - stands in for a method of the standard library
+        if not refused:
+            refused.append(1)
+            raise OSError("handle is closed")
+        return plain(pool, *arguments)
+
+    monkeypatch.setattr(concurrent.futures.ProcessPoolExecutor, "submit", late)
+
+    found = jobs.stress_folder(folder, cases(folder), jobs.on("pool:2"))
+
+    assert refused
+    assert_equal(found, jobs.stress_folder(folder, cases(folder), jobs.here))
+
+
 def test_who_stops_early_leaves_nobody_at_work(folder: Folder) -> None:
     """Closed after the first outcome, as by Ctrl-C: the processes of the pool are gone within seconds."""
     import multiprocessing

@@ -15,7 +15,7 @@ from crossmargin.fleet.shared_kernels import Sharing
 from crossmargin.fleet.sharing import heads_of
 from crossmargin.fleet.tables import WAKE_ONLY, Tables, tier_by_size, tiers_by_size
 
-__all__ = ["Coins", "Entries", "rates_of", "rows_of", "sizes_of", "with_heads", "with_terms"]
+__all__ = ["Coins", "Entries", "bounds_of", "rates_of", "rows_of", "sizes_of", "with_heads", "with_terms"]
 
 ROWS_MAX = 1 << 16
 SHORT = 1 << 20
@@ -100,6 +100,12 @@ def sizes_of(columns: Columns, tables: Tables, lane: Ints) -> tuple[Floats, Floa
     if len(entry) and not entry.min() > 0.0:
         raise InputError("columns", "entry_price", "has to be above zero")
     return quantity, np.where(inverse, quantity / entry, quantity * entry)
+
+
+def bounds_of(pool: Ints, pools: int) -> Codes:
+    """First entry of each pool, and the end of the last, as narrow as they fit."""
+    found = np.searchsorted(pool, np.arange(pools + 1))
+    return found.astype(np.uint32 if len(pool) < 1 << 32 else np.int64)
 
 
 def rates_of(leverage: Amounts) -> tuple[Floats, Codes]:

@@ -10,7 +10,7 @@ import numba
 from llvmlite import ir
 from numba.extending import intrinsic
 
-__all__ = ["inlined", "kernel", "lesser", "relaxed"]
+__all__ = ["fused", "inlined", "kernel", "lesser", "relaxed"]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -18,6 +18,11 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 def kernel(function: Function) -> Function:
     """Compile with strict IEEE arithmetic: the certified bounds count on it."""
     return cast(Function, numba.njit(cache=True, error_model="numpy")(function))
+
+
+def fused(function: Function) -> Function:
+    """Compile with strict arithmetic, but a product and a sum may be one operation: a rounding less, no bound grows."""
+    return cast(Function, numba.njit(cache=True, error_model="numpy", fastmath={"contract"})(function))
 
 
 def inlined(function: Function) -> Function:
@@ -31,13 +36,14 @@ def relaxed(function: Function) -> Function:
     return cast(Function, numba.njit(cache=True, error_model="numpy", fastmath=allowed)(function))
 
 
-@intrinsic  # type: ignore[untyped-decorator] # numba has no types
-def lesser(_context: Any, one: Any, other: Any) -> Any:  # noqa: ANN401, ARG001 - numba's own
-    """The lesser of two floats that are numbers: one instruction, and a loop of it vectorises, which no `if` does."""
-
+def _lesser(_context: Any, _one: Any, _other: Any) -> Any:  # noqa: ANN401 - numba's own types
     def build(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:  # noqa: ANN401
         real = ir.DoubleType()
         function = builder.module.declare_intrinsic("llvm.minnum", [real], ir.FunctionType(real, [real, real]))
         return builder.call(function, arguments, fastmath=("nnan", "nsz"))
 
     return numba.float64(numba.float64, numba.float64), build
+
+
+lesser: Callable[[float, float], float] = cast(Any, intrinsic)(_lesser)
+"""The lesser of two floats that are numbers: one instruction, and a loop of it vectorises, which no `if` does."""

@@ -22,7 +22,7 @@ from crossmargin.fleet.stress import Totals, merged, stress
 from crossmargin.rulebook import load
 
 if TYPE_CHECKING:
-    from concurrent.futures import ProcessPoolExecutor
+    from concurrent.futures import Future, ProcessPoolExecutor
 
 __all__ = ["Job", "Spread", "here", "on", "stress_folder"]
 
@@ -119,7 +119,7 @@ def _pool(job: Job, parts: Sequence[str], workers: int) -> Generator[Outcome, No
     for _ in range(TRIES):
         pool = ProcessPoolExecutor(workers or None, mp_context=get_context("spawn"))
         try:
-            futures = {pool.submit(attempt, job, part): part for part in left}
+            futures = _given(pool, job, left)
             for future in as_completed(futures):
                 outcome = future.result()
                 left.remove(futures[future])
@@ -130,6 +130,20 @@ def _pool(job: Job, parts: Sequence[str], workers: int) -> Generator[Outcome, No
         finally:
             _end(pool)
     raise UnsupportedError(f"the pool broke {TRIES} times: {len(left)} parts were not done")
+
+
+def _given(pool: "ProcessPoolExecutor", job: Job, parts: Sequence[str]) -> "dict[Future[Outcome], str]":
+    """Hand out the parts; workers start as they are handed out.
+
+    Raises:
+        BrokenProcessPool: a worker died meanwhile. The next one to start may find a queue that is closed already.
+    """
+    from concurrent.futures.process import BrokenProcessPool
+
+    try:
+        return {pool.submit(attempt, job, part): part for part in parts}
+    except OSError as error:
+        raise BrokenProcessPool from error
 
 
 def _end(pool: "ProcessPoolExecutor") -> None:

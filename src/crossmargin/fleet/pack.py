@@ -22,7 +22,7 @@ from crossmargin.errors import InputError, MissingDataError
 from crossmargin.fleet.arrays import UNIT, Bools, Codes, Floats, Ints
 from crossmargin.fleet.columns import Columns
 from crossmargin.fleet.coverage import check_covered
-from crossmargin.fleet.entries import Coins, Entries, rates_of, rows_of, sizes_of, with_heads, with_terms
+from crossmargin.fleet.entries import Coins, Entries, bounds_of, rates_of, rows_of, sizes_of, with_heads, with_terms
 from crossmargin.fleet.option_lanes import option_price, options_in, terms_of
 from crossmargin.fleet.pools import cash_of, check_isolated, dense_codes, pools_of
 from crossmargin.fleet.shared_kernels import Sharing
@@ -67,6 +67,7 @@ class Fleet:
         bounds: First entry of each pool, and the end of the last. An entry is a position, or the head of a currency
             where collateral is shared; `shared_kernels` says more.
         row: Lane and tier of each position; kernels write the tier that they found back.
+        deducted: What the tiers of a pool's positions deduct together; written back with them.
         quantity: Signed size in units of 1 / price.
         rate: Place of each position's 1 / leverage among `rates`.
         rates: Each 1 / leverage that occurs.
@@ -84,8 +85,9 @@ class Fleet:
     currency: Codes
     currencies: tuple[str, ...]
     position: Ints
-    bounds: Ints
+    bounds: Codes
     row: Codes
+    deducted: Floats
     quantity: Floats
     blur: Floats
     rate: Codes
@@ -100,12 +102,17 @@ class Fleet:
     @property
     def start(self) -> Ints:
         """First position of each pool."""
-        return self.bounds[:-1]
+        return self.bounds[:-1].astype(np.int64)
 
     @property
     def stop(self) -> Ints:
         """One past its last."""
-        return self.bounds[1:]
+        return self.bounds[1:].astype(np.int64)
+
+    @property
+    def largest(self) -> int:
+        """Entries of the pool that has the most."""
+        return int((self.stop - self.start).max(initial=0))
 
     @property
     def forwards(self) -> dict[str, str]:
@@ -119,7 +126,7 @@ class Fleet:
 
     @property
     def unit_error(self) -> float:
-        """Certified error of `equity - c x requirement`, per unit of (positions + 20) x (|cash| + gross value).
+        """Certified error of `equity - c x requirement`, per unit of (2 positions + 20) x (|cash| + gross value).
 
         docs/fleet.md derives it; c is the warning ratio, the larger of the two.
         """
@@ -228,8 +235,9 @@ def pack(columns: Columns, rulebook: Rulebook, also: Sequence[str] = ()) -> Flee
         currency=pools.currency,
         currencies=names,
         position=pools.position,
-        bounds=np.searchsorted(entries.pool, np.arange(len(pools.owner) + 1)),
+        bounds=bounds_of(entries.pool, len(pools.owner)),
         row=row,
+        deducted=np.bincount(entries.pool, tables.deduction[row], len(pools.owner)).astype(np.float64),
         quantity=entries.quantity,
         blur=entries.blur,
         rate=entries.rate,

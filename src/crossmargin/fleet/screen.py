@@ -72,13 +72,14 @@ def revalued(fleet: Fleet, price: Floats) -> Screen:
     status = np.empty(count, np.uint8)
     if fleet.sharing.used:
         revalue_shared(
-            fleet.bounds, fleet.row, fleet.quantity, fleet.blur, fleet.rate, fleet.rates, fleet.cash, fleet.slack,
-            price, tables.slope, tables.deduction, tables.low, tables.high, tables.shift, fleet.warn,
+            fleet.bounds.astype(np.int64), fleet.row, fleet.quantity, fleet.blur, fleet.rate, fleet.rates, fleet.cash,
+            fleet.slack, price, tables.slope, tables.deduction, tables.low, tables.high, tables.shift, fleet.warn,
             fleet.unit_error, fleet.sharing, equity, initial, required, ratio, status, error,
         )  # fmt: skip
     else:
         revalue(
-            fleet.bounds, fleet.row, fleet.quantity, fleet.rate, fleet.rates, fleet.cash, fleet.slack, price,
-            tables.rows, tables.shift, fleet.warn, fleet.unit_error, equity, initial, required, ratio, status,
+            fleet.bounds, fleet.row, fleet.quantity, fleet.rate, fleet.rates, fleet.cash, fleet.slack, fleet.deducted,
+            price, tables.rows, tables.deduction, tables.shift, fleet.warn, fleet.unit_error, fleet.largest,
+            tables.least_rate, equity, initial, required, ratio, status,
         )  # fmt: skip
     return Screen(fleet, equity, initial, required, ratio, status, np.empty(0, np.int64))

@@ -28,9 +28,7 @@ def begin_five(
 
 
 @relaxed
-def add_five(
-    values: Floats, one: Floats, two: Floats, three: Floats, four: Floats, five: Floats, rate: Floats
-) -> None:
+def add_five(values: Floats, one: Floats, two: Floats, three: Floats, four: Floats, five: Floats, rate: Floats) -> None:
     """Five products more."""
     rate1, rate2, rate3, rate4, rate5 = rate[0], rate[1], rate[2], rate[3], rate[4]
     for s in range(values.size):
@@ -39,7 +37,7 @@ def add_five(
 
 @relaxed
 def weigh(values: Floats, amount: float, block: Floats, lane: Ints, rate: Floats, count: int) -> None:
-    """values = amount + sum rate x price, over the first `count` lanes; up to five places behind them are written."""
+    """An amount and the sum of rate x price of the first `count` lanes; up to five places behind them are written."""
     while count % FIVE or not count:
         lane[count], rate[count] = lane[0], 0.0
         count += 1
@@ -126,9 +124,7 @@ def sort_out(
 
 
 @relaxed
-def add_losses(
-    margin: Floats, off: float, value: Floats, shortfall: Floats, liquidated: Floats
-) -> tuple[float, float]:
+def add_losses(margin: Floats, off: float, value: Floats, shortfall: Floats, liquidated: Floats) -> tuple[float, float]:
     """What a pool lacks, by scenario; returns the sum and in how many scenarios."""
     loss, count = 0.0, 0.0
     for s in range(value.size):

@@ -85,6 +85,7 @@ class Tables:
         whole: Whether the lane's requirement jumps at its bounds.
         inverse: Whether the lane's price is 1 / mark.
         slope_max: The largest slope.
+        least_rate: The least requirement of a unit of value, in any row of a lane that has a table.
     """
 
     lanes: tuple[Lane, ...]
@@ -96,11 +97,12 @@ class Tables:
     whole: Bools
     inverse: Bools
     slope_max: float
+    least_rate: float
 
     @property
     def rows(self) -> Floats:
-        """Slope, deduction, low and high of each row side by side: one line of the cache instead of four."""
-        return np.stack([self.slope, self.deduction, self.low, self.high], axis=1).ravel()
+        """Room for a price, slope, low and high of each row side by side: one line of the cache instead of four."""
+        return np.stack([np.zeros(len(self.slope)), self.slope, self.low, self.high], axis=1).ravel()
 
     @property
     def instruments(self) -> tuple[str, ...]:
@@ -148,7 +150,19 @@ def tables_of(rulebook: Rulebook, wanted: Sequence[tuple[str, int]]) -> Tables:
         whole=np.array([lane.by_value and _jumps(lane) for lane in lanes], np.bool_),
         inverse=np.array([lane.instrument.inverse and lane.mode in SWAP_LANES for lane in lanes], np.bool_),
         slope_max=float(slope.max()),
+        least_rate=_least_rate(lanes, shift, slope, deduction, low, high),
     )
+
+
+def _least_rate(
+    lanes: Sequence[Lane], shift: int, slope: Floats, deduction: Floats, low: Floats, high: Floats
+) -> float:
+    """Least of slope - deduction / value: it is monotone in the value, so that it stands at an end of a row."""
+    tabled = np.repeat([lane.table is not None for lane in lanes] or [False], 1 << shift) & (low < np.inf)
+    ends = np.concatenate([low[tabled], high[tabled]])
+    ends = np.where(ends > 0.0, ends, np.inf)  # at zero there is nothing to deduct from
+    least = np.tile(slope[tabled], 2) - np.tile(deduction[tabled], 2) / ends
+    return max(float(least.min(initial=np.inf)), 0.0)
 
 
 def _currency(name: str) -> Lane:

@@ -55,7 +55,7 @@ def figures(fleet: Fleet, price: Floats, pool: int) -> tuple[float, float, float
     if fleet.sharing.used:
         return shared(fleet, price, pool, range(first, last))
     equity, initial, required, gross = positions(fleet, price, float(fleet.cash[pool]), range(first, last))
-    return equity, initial, required, float(fleet.slack[pool]) + fleet.unit_error * (last - first + 20) * gross
+    return equity, initial, required, float(fleet.slack[pool]) + fleet.unit_error * (2 * (last - first) + 20) * gross
 
 
 def shared(fleet: Fleet, price: Floats, pool: int, held: range) -> tuple[float, float, float, float]:

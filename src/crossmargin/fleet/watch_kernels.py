@@ -68,7 +68,7 @@ def evaluate(
         worth += value
         gross += size
         need += slope[j] * size - deduction[j]
-    return worth, need, slack[a] + unit_error * (np.float64(last - first) + 20.0) * gross
+    return worth, need, slack[a] + unit_error * (2.0 * np.float64(last - first) + 20.0) * gross
 
 
 @kernel
@@ -162,7 +162,7 @@ def sweep(
             worth += value
             gross += size
             need += slope[j] * size - deduction[j]
-        now = verdict(worth, need, warn, slack[a] + unit_error * (np.float64(last - first) + 20.0) * gross)
+        now = verdict(worth, need, warn, slack[a] + unit_error * (2.0 * np.float64(last - first) + 20.0) * gross)
         if now != state[a]:
             changed[found] = a
             became[found] = now
