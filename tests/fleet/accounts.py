@@ -27,7 +27,6 @@ SWAPS["okx.multi_currency"] = SWAPS["okx"]
 SWAPS["binance.multi_assets"] = {**SWAPS["binance"], "BTCUSDC": 95_050}
 SWAPS["okx.options"] = SWAPS["okx.multi_options"] = {**SWAPS["okx"], **OPTIONS}
 COINS = {"BTC-USD-SWAP": "BTC", "ETH-USD-SWAP": "ETH"} | {name: name[:3] for name in OPTIONS}
-STRESSED = [venue for venue in SWAPS if "options" not in venue]
 SHARED = {
     "okx.multi_currency": {"USDT": 1, "BTC": 95_000, "ETH": 3_300},
     "binance.multi_assets": {"USDT": 1, "USDC": 1, "BTC": 95_000, "BNB": 600},

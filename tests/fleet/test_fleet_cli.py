@@ -197,3 +197,110 @@ def test_without_the_extra_it_says_what_to_install(fleet: Callable[..., Ran], mo
 
     assert status == 1
     assert "pip install 'crossmargin[fleet]'" in err
+
+
+BOOK = """venue = "okx"
+marks = { "BTC-100-C" = "0.05", "BTC-80-P" = "0.02" }
+forward = { BTC = "95200" }
+fx = { BTC = "95200" }
+
+[instruments."BTC-100-C"]
+kind = "option"
+base = "BTC"
+quote = "USD"
+settle = "BTC"
+family = "BTC-USD"
+contract_value = "0.01"
+taker_fee = "0.0003"
+option_type = "call"
+strike = "100000"
+
+[instruments."BTC-80-P"]
+kind = "option"
+base = "BTC"
+quote = "USD"
+settle = "BTC"
+family = "BTC-USD"
+contract_value = "0.01"
+taker_fee = "0.0003"
+option_type = "put"
+strike = "80000"
+"""
+
+
+@pytest.fixture
+def options_desk(tmp_path: Path) -> Path:
+    """Two accounts of OKX: 0.12 BTC behind 100 short calls, 0.2 BTC behind 100 short puts, of 0.01 BTC each."""
+    import polars as pl
+
+    head = {"venue": "okx", "accounts": 2, "marks": {}}
+    (tmp_path / "fleet.json").write_text(json.dumps(head), encoding="utf-8")
+    (tmp_path / "book.toml").write_text(BOOK, encoding="utf-8")
+    balances = {"account": ["ann", "bob"], "currency": ["BTC", "BTC"], "balance": ["0.12", "0.2"]}
+    held = {
+        "account": ["ann", "bob"],
+        "instrument": ["BTC-100-C", "BTC-80-P"],
+        "side": ["short", "short"],
+        "margin_mode": ["cross", "cross"],
+        "contracts": ["100", "100"],
+        "entry_price": ["0.05", "0.02"],
+        "leverage": ["1", "1"],
+        "margin": [None, None],
+    }
+    pl.DataFrame(balances).write_parquet(tmp_path / "part-00000.balances.parquet")
+    pl.DataFrame(held, schema_overrides={"margin": pl.String}).write_parquet(tmp_path / "part-00000.positions.parquet")
+    return tmp_path
+
+
+def test_a_fleet_trades_what_its_own_book_lists(fleet: Callable[..., Ran], options_desk: Path, tmp_path: Path) -> None:
+    """Short options: screened, held against the exact assessment, watched mark by mark, stressed by Black's formula."""
+    assert json.loads(fleet("screen", options_desk, "--json")[1])["accounts"]["liquidation"] == 0
+    assert json.loads(fleet("compare", options_desk, "--json")[1])["differing"] == 0
+
+    # Ann needs 0.03 + mark + 0.0003 of her 0.12 BTC: 0.0897 is too much. The forward alone changes no status.
+    (tmp_path / "ticks").write_text("forward:BTC,105000\nBTC-100-C,0.0896\nBTC-100-C,0.0897\n", encoding="utf-8")
+    changes = [
+        json.loads(line)
+        for line in fleet("watch", options_desk, "--ticks", tmp_path / "ticks", "--json")[1].splitlines()
+    ]
+    assert [(each["line"], each["account"], each["now"]) for each in changes] == [(3, "ann", "liquidation")]
+
+    found = json.loads(fleet("stress", options_desk, "--market", 0.2, "--market", "-0.3", "--market", 0, "--json")[1])
+    assert [each["liquidated"] for each in found["scenarios"]] == [1, 1, 0]
+    assert found["scenarios"][2]["pnl"] == pytest.approx(0, abs=1e-6)
+    calm, wild = (
+        json.loads(fleet("stress", options_desk, "--market", 0, "--implied", factor, "--json")[1])["scenarios"][0][
+            "pnl"
+        ]
+        for factor in (0.5, 2)
+    )
+    assert calm > 0 > wild
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (("venue = \"okx\"", "venue = \"textbook\""), 'book.toml: venue: "textbook" is not the fleet'),
+        (("forward =", "balances = { BTC = \"1\" }\nforward ="), "book.toml: balances: a fleet's accounts stand"),
+        (("venue = \"okx\"", "venue = \"okx\"\naccount_mode = \"multi_currency\""), "book.toml: account_mode: is not"),
+        (("strike = \"80000\"", "strike = \"0\""), "book.toml"),
+    ],
+)  # fmt: skip
+def test_a_book_that_does_not_fit_is_refused(
+    fleet: Callable[..., Ran], options_desk: Path, change: tuple[str, str], says: str
+) -> None:
+    """By file and field, whatever the verb."""
+    (options_desk / "book.toml").write_text(BOOK.replace(*change), encoding="utf-8")
+
+    for verb in ("screen", "compare", "stress", "watch"):
+        status, _, errors = fleet(verb, options_desk)
+        assert (status, len(errors.splitlines())) == (1, 1)
+        assert says in errors
+
+
+@pytest.mark.parametrize("factor", ["0", "-1", "inf", "nan"])
+def test_a_factor_that_is_none_is_refused(fleet: Callable[..., Ran], desk: Path, factor: str) -> None:
+    """In one line with the option's name."""
+    status, _, errors = fleet("stress", desk, "--implied", factor)
+
+    assert (status, errors.count("\n"), "--implied" in errors) == (1, 1, True)

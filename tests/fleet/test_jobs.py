@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from crossmargin.domain.account import AccountMode
 from crossmargin.errors import CrossMarginError, InputError, UnsupportedError
 from crossmargin.fleet import jobs
 from crossmargin.fleet.frames import Folder, open_folder, write_folder
@@ -104,7 +103,7 @@ def test_who_stops_early_leaves_nobody_at_work(folder: Folder) -> None:
     """Closed after the first outcome, as by Ctrl-C: the processes of the pool are gone within seconds."""
     import multiprocessing
 
-    job = jobs.Job("binance", None, AccountMode.SINGLE_CURRENCY, dict(folder.marks.mark), {}, cases(folder))
+    job = jobs.Job(folder.rulebook, folder.marks, cases(folder))
     outcomes = jobs.on("pool:2")(job, folder.files() * 50)
 
     assert isinstance(next(outcomes), Totals)
@@ -118,9 +117,7 @@ def test_who_stops_early_leaves_nobody_at_work(folder: Folder) -> None:
 
 def test_an_error_in_a_part_is_told(folder: Folder, tmp_path: Path) -> None:
     """A file that is gone is one line with its name, not a broken pool."""
-    gone = Folder(
-        path=tmp_path, rulebook=folder.rulebook, on=None, marks=folder.marks, accounts=1, parts=("part-00000",)
-    )
+    gone = Folder(path=tmp_path, rulebook=folder.rulebook, marks=folder.marks, accounts=1, parts=("part-00000",))
 
     for place in ("here", "pool:1"):
         with pytest.raises(CrossMarginError, match=r"part-00000\.balances\.parquet: can't be read: no such file"):

@@ -16,7 +16,7 @@ from crossmargin.fleet.scenarios import Scenarios, by_betas, grid, of_coins, stu
 from crossmargin.fleet.stress import merged, pool_values, scenario_prices, stress, usd_values
 from crossmargin.rulebook import load
 
-from .accounts import STRESSED, account_of, marks_of, rulebook_of
+from .accounts import SWAPS, account_of, marks_of, rulebook_of
 
 D = Decimal
 BTC = "BTC-USDT-SWAP"
@@ -28,7 +28,7 @@ def long_btc(balance: str, contracts: str = "1") -> Account:
     return Account(balances={"USDT": D(balance)}, positions=(held,))
 
 
-@pytest.mark.parametrize("venue", STRESSED)
+@pytest.mark.parametrize("venue", list(SWAPS))
 def test_the_kernel_equals_its_twin(venue: str) -> None:
     """300 accounts, 300 moves (more than a block): totals of kernel and plain Python agree to 1e-9."""
     random, book = Random(1), rulebook_of(venue)

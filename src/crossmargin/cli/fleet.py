@@ -10,8 +10,9 @@ from typing import Any
 import click
 
 from crossmargin.cli import screen
+from crossmargin.cli.fleet_folder import opened
 from crossmargin.cli.fleet_stress import stress_command
-from crossmargin.cli.fleet_watch import STATUSES, counted, opened_with, watch_command
+from crossmargin.cli.fleet_watch import STATUSES, counted, watch_command
 from crossmargin.cli.options import json_option
 from crossmargin.errors import InputError, UnsupportedError
 
@@ -95,12 +96,12 @@ def screen_command(folder: Path, marks: tuple[str, ...], as_json: bool) -> int:
     from crossmargin.fleet.pack import pack
     from crossmargin.fleet.screen import screen as screened
 
-    opened, now = opened_with(folder, marks)
+    desk = opened(folder, marks)
     counts, exactly = np.zeros(3, np.int64), 0
     listed: list[tuple[str, str, float, float]] = []
-    with progress(len(opened.parts), "parts") as told:
-        for index, part in enumerate(opened.files()):
-            found = screened(pack(_read(part), opened.rulebook), now)
+    with progress(len(desk.parts), "parts") as told:
+        for index, part in enumerate(desk.files()):
+            found = screened(pack(_read(part), desk.rulebook), desk.marks)
             status = found.accounts()
             counts += np.bincount(status, minlength=3)
             exactly += len(found.exactly)
@@ -111,9 +112,9 @@ def screen_command(folder: Path, marks: tuple[str, ...], as_json: bool) -> int:
     totals = dict(zip(STATUSES, counts.tolist(), strict=True))
     if as_json:
         rows = [dict(zip(("account", "pool", "equity", "required"), row, strict=True)) for row in listed]
-        screen.as_json({"venue": opened.rulebook.venue, "accounts": totals, "exactly": exactly, "liquidation": rows})
+        screen.as_json({"venue": desk.rulebook.venue, "accounts": totals, "exactly": exactly, "liquidation": rows})
         return screen.STATUS_EXIT[STATUSES[worst]]
-    screen.say(f"{int(counts.sum()):,} accounts of {opened.rulebook.venue}: {counted(totals)}")
+    screen.say(f"{int(counts.sum()):,} accounts of {desk.rulebook.venue}: {counted(totals)}")
     screen.say(f"{exactly:,} pools were too near a threshold for floats and were decided exactly")
     if listed:
         shown = [(name, pool, f"{equity:,.2f}", f"{need:,.2f}") for name, pool, equity, need in listed]
@@ -144,9 +145,9 @@ def compare_command(folder: Path, sample: int, seed: int, as_json: bool) -> int:
     """
     from crossmargin.fleet.audit import audit
 
-    opened, now = opened_with(folder, ())
-    with progress(len(opened.parts), "parts") as told:
-        found = audit(opened, now, sample=sample, seed=seed, told=told)
+    desk = opened(folder)
+    with progress(len(desk.parts), "parts") as told:
+        found = audit(desk, desk.marks, sample=sample, seed=seed, told=told)
     if as_json:
         screen.as_json(found._asdict())
     else:

@@ -1,12 +1,14 @@
 """`crossmargin fleet stress`: what many scenarios would do to a fleet."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from crossmargin.cli import screen
+from crossmargin.cli.fleet_folder import opened
 from crossmargin.cli.options import json_option
 from crossmargin.errors import InputError
 
@@ -32,6 +34,8 @@ _OPTIONS = [
     click.option("--correlation", default=0.6, show_default=True, help="With --draws: between any two coins."),
     click.option("--degrees", default=4.0, show_default=True, help="With --draws: degrees of freedom, above 2."),
     click.option("--seed", default=1, show_default=True, help="With --draws: the same seed, the same draws."),
+    click.option("--implied", default=1.0, show_default=True, metavar="FACTOR",
+                 help="What the implied volatility of options is multiplied by."),
     click.option("--depth", "depths", multiple=True, metavar="COIN=USD,*=USD",
                  help="Cascade: forced sales of so much move a coin by 1 % (repeat)."),
     click.option("--on", "place", default="here", show_default=True, metavar="PLACE",
@@ -56,23 +60,24 @@ def stress_command(folder: Path, place: str, out: str | None, as_json: bool, **c
     Example: crossmargin fleet stress desk --grid BTC --out heat.svg
     """
     from crossmargin.cli.fleet import progress
-    from crossmargin.fleet.frames import open_folder
     from crossmargin.fleet.jobs import on, stress_folder
 
     if out is not None and not out.lower().endswith(".svg"):
         raise InputError("--out", out, "the picture is SVG: the name has to end in .svg")
-    opened = open_folder(folder)
-    cases, spread = _scenarios(opened, chosen), on(place)
+    desk = opened(folder)
+    if not 0 < chosen["implied"] < float("inf"):
+        raise InputError("--implied", str(chosen["implied"]), "has to be above zero")
+    cases, spread = replace(_scenarios(desk, chosen), volatility=chosen["implied"]), on(place)
     if chosen["depths"]:
-        cases = _cascaded(opened, cases, chosen["depths"])
-    with progress(len(opened.parts), "parts") as told:
-        totals = stress_folder(opened, cases, spread, told)
+        cases = _cascaded(desk, cases, chosen["depths"])
+    with progress(len(desk.parts), "parts") as told:
+        totals = stress_folder(desk, cases, spread, told)
     if out is not None:
         _draw(out, cases, totals, chosen["grid"] or (None if _kinds(chosen) else "BTC"))
     if as_json:
-        screen.as_json(_document(opened, cases, totals, out))
+        screen.as_json(_document(desk, cases, totals, out))
     else:
-        _show(opened, cases, totals, out)
+        _show(desk, cases, totals, out)
     return 0
 
 
@@ -80,7 +85,7 @@ def _kinds(chosen: dict[str, Any]) -> list[str]:
     return [name for name in ("grid", "shocks", "crashes", "moves", "draws") if chosen[name]]
 
 
-def _scenarios(opened: "Folder", chosen: dict[str, Any]) -> "Scenarios":
+def _scenarios(desk: "Folder", chosen: dict[str, Any]) -> "Scenarios":
     """The one kind of scenarios that was asked for."""
     from crossmargin.fleet import scenarios
 
@@ -89,7 +94,7 @@ def _scenarios(opened: "Folder", chosen: dict[str, Any]) -> "Scenarios":
         raise InputError(
             "stress", "", "one kind of scenarios at a time: --grid, --shock and --crash, --market, or --draws"
         )
-    book, names = opened.rulebook, list(opened.marks.mark)
+    book, names = desk.rulebook, list(desk.marks.mark)
     coins = list(dict.fromkeys(book.instrument(name).base for name in names))
     if chosen["shocks"] or chosen["crashes"]:
         shocks = dict(_shock(each) for each in chosen["shocks"]) | dict(_crash(each) for each in chosen["crashes"])
@@ -98,14 +103,14 @@ def _scenarios(opened: "Folder", chosen: dict[str, Any]) -> "Scenarios":
         betas = dict(_pair("--beta", each) for each in chosen["betas"])
         return scenarios.by_betas(book, names, betas, list(chosen["moves"]))
     if chosen["draws"]:
-        return _drawn(opened, coins, chosen)
+        return _drawn(desk, coins, chosen)
     coin = chosen["grid"] or "BTC"
     if coin not in coins:
         raise InputError("--grid", coin, f"the fleet has {', '.join(coins)}")
     return scenarios.grid(book, names, coin, GRID, GRID)
 
 
-def _drawn(opened: "Folder", coins: list[str], chosen: dict[str, Any]) -> "Scenarios":
+def _drawn(desk: "Folder", coins: list[str], chosen: dict[str, Any]) -> "Scenarios":
     """Moves of a day."""
     import numpy as np
 
@@ -113,22 +118,22 @@ def _drawn(opened: "Folder", coins: list[str], chosen: dict[str, Any]) -> "Scena
 
     variance = chosen["volatility"] ** 2 / DAYS_A_YEAR
     covariance = variance * (chosen["correlation"] + (1 - chosen["correlation"]) * np.eye(len(coins)))
-    names = list(opened.marks.mark)
+    names = list(desk.marks.mark)
     return student_t(
-        opened.rulebook, names, coins, covariance, count=chosen["draws"], degrees=chosen["degrees"], seed=chosen["seed"]
+        desk.rulebook, names, coins, covariance, count=chosen["draws"], degrees=chosen["degrees"], seed=chosen["seed"]
     )
 
 
-def _cascaded(opened: "Folder", cases: "Scenarios", depths: tuple[str, ...]) -> "Scenarios":
+def _cascaded(desk: "Folder", cases: "Scenarios", depths: tuple[str, ...]) -> "Scenarios":
     """The scenarios with the price impact of all liquidations of the fleet in them."""
     from crossmargin.cascade import deepened
     from crossmargin.fleet.columns import joined
     from crossmargin.fleet.frames import read_part
     from crossmargin.fleet.pack import pack
 
-    fleet = pack(joined([read_part(part) for part in opened.files()]), opened.rulebook)
+    fleet = pack(joined([read_part(part) for part in desk.files()]), desk.rulebook)
     depth = dict(_pair("--depth", each) for text in depths for each in text.split(","))
-    return deepened(fleet, opened.marks, cases, depth).scenarios
+    return deepened(fleet, desk.marks, cases, depth).scenarios
 
 
 def _pair(option: str, text: str) -> tuple[str, float]:
@@ -180,11 +185,11 @@ def _rows(cases: "Scenarios", totals: "Totals") -> list[tuple[str, float, int, f
     ]
 
 
-def _document(opened: "Folder", cases: "Scenarios", totals: "Totals", out: str | None) -> dict[str, Any]:
+def _document(desk: "Folder", cases: "Scenarios", totals: "Totals", out: str | None) -> dict[str, Any]:
     names = ("scenario", "pnl", "liquidated", "shortfall", "insurance")
     return {
-        "venue": opened.rulebook.venue,
-        "accounts": opened.accounts,
+        "venue": desk.rulebook.venue,
+        "accounts": desk.accounts,
         "pools": totals.pools,
         "left_out": totals.left_out,
         "scenarios": [dict(zip(names, row, strict=True)) for row in _rows(cases, totals)],
@@ -195,8 +200,8 @@ def _document(opened: "Folder", cases: "Scenarios", totals: "Totals", out: str |
     }
 
 
-def _show(opened: "Folder", cases: "Scenarios", totals: "Totals", out: str | None) -> None:
-    screen.say(f"{opened.accounts:,} accounts of {opened.rulebook.venue}, {len(cases):,} scenarios; USD, by floats")
+def _show(desk: "Folder", cases: "Scenarios", totals: "Totals", out: str | None) -> None:
+    screen.say(f"{desk.accounts:,} accounts of {desk.rulebook.venue}, {len(cases):,} scenarios; USD, by floats")
     rows = sorted(_rows(cases, totals), key=lambda row: (-row[4], -row[3]))[:WORST_SHOWN]
     shown = [(name, f"{pnl:,.0f}", f"{hit:,}", f"{short:,.0f}", f"{need:,.0f}") for name, pnl, hit, short, need in rows]
     title = "Scenarios" if len(cases) <= WORST_SHOWN else f"The worst {WORST_SHOWN}, by insurance need"

@@ -3,11 +3,12 @@
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from crossmargin.cli import screen
+from crossmargin.cli.fleet_folder import opened
 from crossmargin.cli.options import json_option
 from crossmargin.errors import InputError
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from crossmargin.cli.fleet_marks import Moved
     from crossmargin.fleet.watch import Change, Watch
 
-__all__ = ["STATUSES", "counted", "opened_with", "watch_command"]
+__all__ = ["STATUSES", "counted", "watch_command"]
 
 STATUSES = ("safe", "warning", "liquidation")
 
@@ -42,16 +43,16 @@ def watch_command(folder: Path, ticks: str, url: str | None, as_json: bool) -> i
     from crossmargin.fleet.pack import pack
     from crossmargin.fleet.watch import Watch
 
-    opened, now = opened_with(folder, ())
-    with _source(ticks, url, list(now.mark)) as source:
+    found = opened(folder)
+    with _source(ticks, url, list(found.marks.mark)) as source:
         read = []
-        with progress(len(opened.parts), "parts") as told:
-            for part in opened.files():
+        with progress(len(found.parts), "parts") as told:
+            for part in found.files():
                 read.append(read_part(part))
                 told(len(read))
-        watch = Watch(pack(joined(read), opened.rulebook), now)
+        watch = Watch(pack(joined(read), found.rulebook), found.marks)
         if not as_json:
-            screen.say(f"{len(watch.fleet.columns):,} accounts of {opened.rulebook.venue}: {_pools(watch)}")
+            screen.say(f"{len(watch.fleet.columns):,} accounts of {found.rulebook.venue}: {_pools(watch)}")
         played = [0]
         try:
             _follow(watch, source, played, as_json)
@@ -100,19 +101,3 @@ def _tell(moved: "Moved", change: "Change", as_json: bool) -> None:
     colour = {"safe": "green", "warning": "yellow", "liquidation": "red"}[change.now]
     now = click.style(change.now, fg=colour)
     click.echo(f"{moved.number:>8}  {moved.text:<28} {change.account:<16} {change.before} -> {now}")
-
-
-def opened_with(folder: Path, marks: tuple[str, ...]) -> Any:  # noqa: ANN401 - a Folder, whose module loads late
-    """The folder and its marks, some of them replaced."""
-    import msgspec
-
-    from crossmargin.cli.options import amounts
-    from crossmargin.domain.numbers import Sign
-    from crossmargin.fleet.frames import open_folder
-
-    opened = open_folder(folder)
-    given = amounts(marks, "--mark", Sign.POSITIVE)
-    for name in given:
-        if name not in opened.marks.mark:
-            raise InputError("--mark", name, "the fleet has no such instrument")
-    return opened, msgspec.structs.replace(opened.marks, mark={**opened.marks.mark, **given})

@@ -6,7 +6,7 @@
 
 Amounts are Decimal, text or whole numbers; a float is refused, since it is not what the account holds. Any frame that
 speaks Arrow (pandas, Polars, PyArrow, DuckDB, Narwhals) is taken. On disk a fleet is a folder: `fleet.json` names
-venue, day, account mode and marks; `part-00000.balances.parquet` and `part-00000.positions.parquet` hold some
+venue, day, account mode and prices; `part-00000.balances.parquet` and `part-00000.positions.parquet` hold some
 accounts, wholly.
 """
 
@@ -47,6 +47,7 @@ class _Head(Struct, forbid_unknown_fields=True, kw_only=True):
     accounts: int
     marks: dict[str, Positive]
     fx: dict[str, Positive] = {}
+    forward: dict[str, Positive] = {}
 
 
 class Folder(Struct, frozen=True, kw_only=True):
@@ -54,7 +55,6 @@ class Folder(Struct, frozen=True, kw_only=True):
 
     path: Path
     rulebook: Rulebook
-    on: date | None
     marks: Marks
     accounts: int
     parts: tuple[str, ...]
@@ -238,6 +238,7 @@ def write_head(path: Path, rulebook: Rulebook, marks: Marks, *, accounts: int, o
         "accounts": accounts,
         "marks": {name: plain(mark) for name, mark in marks.mark.items()},
         "fx": {name: plain(price) for name, price in marks.fx.items()},
+        "forward": {name: plain(price) for name, price in marks.forward.items()},
     }
     (path / HEAD).write_text(json.dumps(head, indent=1) + "\n", encoding="utf-8")
 
@@ -265,8 +266,7 @@ def open_folder(path: Path) -> Folder:
     return Folder(
         path=path,
         rulebook=load(head.venue, head.on, head.account_mode),
-        on=head.on,
-        marks=Marks(mark=dict(head.marks), fx=dict(head.fx)),
+        marks=Marks(mark=dict(head.marks), fx=dict(head.fx), forward=dict(head.forward)),
         accounts=head.accounts,
         parts=tuple(parts),
     )

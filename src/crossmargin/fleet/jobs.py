@@ -8,18 +8,15 @@ again by others.
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import date
-from decimal import Decimal
 from typing import TYPE_CHECKING, Protocol
 
-from crossmargin.domain.account import AccountMode
 from crossmargin.domain.marks import Marks
 from crossmargin.errors import CrossMarginError, InputError, UnsupportedError
 from crossmargin.fleet.frames import Folder, read_part
 from crossmargin.fleet.pack import pack
 from crossmargin.fleet.scenarios import Scenarios
 from crossmargin.fleet.stress import Totals, merged, stress
-from crossmargin.rulebook import load
+from crossmargin.rulebook.model import Rulebook
 
 if TYPE_CHECKING:
     from concurrent.futures import Future, ProcessPoolExecutor
@@ -31,19 +28,15 @@ TRIES = 5
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What every part needs: the rules by name, the marks, the scenarios."""
+    """What every part needs: the rules, the marks, the scenarios."""
 
-    venue: str
-    on: date | None
-    account_mode: AccountMode
-    mark: dict[str, Decimal]
-    fx: dict[str, Decimal]
+    rulebook: Rulebook
+    marks: Marks
     scenarios: Scenarios
 
     def __call__(self, part: str) -> Totals:
         """Totals of one part."""
-        fleet = pack(read_part(part), load(self.venue, self.on, self.account_mode))
-        return stress(fleet, Marks(mark=self.mark, fx=self.fx), self.scenarios).totals
+        return stress(pack(read_part(part), self.rulebook), self.marks, self.scenarios).totals
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +64,7 @@ def stress_folder(
     Raises:
         CrossMarginError: a part that can't be read or valued; the work is stopped then.
     """
-    rules = folder.rulebook
-    mode = rules.rules.account_modes[0]
-    job = Job(rules.venue, folder.on, mode, dict(folder.marks.mark), dict(folder.marks.fx), scenarios)
+    job = Job(folder.rulebook, folder.marks, scenarios)
     found = []
     with closing(spread(job, folder.files())) as outcomes:
         for outcome in outcomes:

@@ -27,18 +27,22 @@ class Scenarios:
         instruments: One for each row.
         factor: Price after / price before, rows by instrument, columns by case.
         probability: Whether every case is as likely as any other (a Monte Carlo), so that means and tails make sense.
+        volatility: What the implied volatility of options is multiplied by, in every case.
     """
 
     names: tuple[str, ...]
     instruments: tuple[str, ...]
     factor: Floats
     probability: bool = False
+    volatility: float = 1.0
 
     def __post_init__(self) -> None:
         if self.factor.shape != (len(self.instruments), len(self.names)):
             raise InputError("scenarios", "factor", f"shape {self.factor.shape} does not fit the names")
         if not np.all(np.isfinite(self.factor)):
             raise InputError("scenarios", "factor", "has to be finite")
+        if not 0.0 < self.volatility < np.inf:
+            raise InputError("scenarios", "volatility", f"has to be above zero, got {self.volatility}")
 
     def __len__(self) -> int:
         return len(self.names)

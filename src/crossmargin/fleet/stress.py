@@ -9,15 +9,18 @@ from functools import reduce
 
 import numpy as np
 
-from crossmargin.domain.instrument import Kind
+from crossmargin.domain.instrument import Instrument, Kind
 from crossmargin.domain.marks import Marks
-from crossmargin.errors import InputError, MissingDataError, UnsupportedError
+from crossmargin.errors import InputError, MissingDataError
 from crossmargin.fleet.arrays import Bools, Floats, Ints
+from crossmargin.fleet.option_lanes import option_price
+from crossmargin.fleet.option_moves import moved_marks
 from crossmargin.fleet.pack import Fleet, prices
 from crossmargin.fleet.pools import ACCOUNT
 from crossmargin.fleet.scenarios import Scenarios
 from crossmargin.fleet.screen import revalued
-from crossmargin.fleet.tables import CURRENCY
+from crossmargin.fleet.tables import BASE, CURRENCY, FEE, INITIAL, MARK
+from crossmargin.margin.options import forward_price
 from crossmargin.margin.prices_usd import usd_price
 
 __all__ = ["Stressed", "Totals", "merged", "stress"]
@@ -103,11 +106,10 @@ def stress(fleet: Fleet, marks: Marks, scenarios: Scenarios) -> Stressed:
     """Value every pool under every scenario.
 
     Raises:
-        UnsupportedError: an option is held.
-        MissingDataError: an instrument without a mark or a scenario, or a settlement currency without a USD price.
+        InputError: an option's mark that no volatility explains.
+        MissingDataError: an instrument without a mark or a scenario, an option without the forward price of its
+            underlying, or a settlement currency without a USD price.
     """
-    if any(lane.instrument.kind == Kind.OPTION for lane in fleet.tables.lanes):
-        raise UnsupportedError("stress: options are not covered: no scenario says what becomes of their marks")
     price, worth = scenario_prices(fleet, marks, scenarios), usd_values(fleet, marks, scenarios)
     left_out = ~np.isfinite(fleet.slack)
     losses = _shared_losses if fleet.sharing.used else _losses
@@ -161,7 +163,7 @@ def _shared_losses(fleet: Fleet, price: Floats, worth: Floats, left_out: Bools) 
         hit = held & (margin <= 0.0) & (found.required != 0.0)
         lacking = np.where(hit, -margin, 0.0) * value
         shortfall[case], liquidated[case] = lacking.sum(), hit.sum()
-        insurance[case] = -(np.minimum(found.equity, 0.0) * value)[hit].sum()
+        insurance[case] = (np.maximum(-found.equity, 0.0) * value)[hit].sum()
         worst = np.where(held, np.minimum(worst, margin), worst)
         lost += lacking
         hits += hit
@@ -169,12 +171,16 @@ def _shared_losses(fleet: Fleet, price: Floats, worth: Floats, left_out: Bools) 
 
 
 def scenario_prices(fleet: Fleet, marks: Marks, scenarios: Scenarios) -> Floats:
-    """Price of each lane in each scenario; a currency's lane has its USD value."""
+    """Price of each lane in each scenario; a currency's lane has its USD value.
+
+    Options follow their underlying by Black's formula, `option_moves` says how.
+    """
     row = {name: index for index, name in enumerate(scenarios.instruments)}
     lanes = fleet.tables.lanes
     coin = {name: index for index, name in enumerate(fleet.currencies)}
     worth = usd_values(fleet, marks, scenarios) if fleet.coins else np.zeros((0, 0))
     now = prices(fleet, marks)
+    options: dict[str, tuple[Floats, Floats]] = {}
     found = np.empty((len(lanes), len(scenarios)))
     for index, lane in enumerate(lanes):
         if lane.mode == CURRENCY:
@@ -183,8 +189,23 @@ def scenario_prices(fleet: Fleet, marks: Marks, scenarios: Scenarios) -> Floats:
         if lane.instrument.id not in row:
             raise MissingDataError(f'scenarios: none moves or keeps "{lane.instrument.id}"')
         factor = scenarios.factor[row[lane.instrument.id]]
+        if lane.instrument.kind == Kind.OPTION:
+            if lane.instrument.id not in options:
+                options[lane.instrument.id] = _option_prices(lane.instrument, marks, factor, scenarios.volatility)
+            mark, forward = options[lane.instrument.id]
+            found[index] = [
+                option_price(lane.instrument, lane.mode, value, fleet.rulebook.rules.option)
+                for value in (forward if lane.mode == INITIAL else mark).tolist()
+            ]
+            continue
         found[index] = now[index] / factor if lane.instrument.inverse else now[index] * factor
     return found
+
+
+def _option_prices(instrument: Instrument, marks: Marks, factor: Floats, volatility: float) -> tuple[Floats, Floats]:
+    """An option's mark and the forward price of its underlying in each scenario."""
+    mark, forward = float(marks.mark_of(instrument.id)), float(forward_price(instrument, marks))
+    return moved_marks(instrument, mark, forward, factor, volatility), forward * factor
 
 
 def currencies(fleet: Fleet) -> Ints:
@@ -200,14 +221,18 @@ def currencies(fleet: Fleet) -> Ints:
 def usd_values(fleet: Fleet, marks: Marks, scenarios: Scenarios) -> Floats:
     """USD value of each currency in each scenario.
 
-    It moves with the inverse contract that settles in it, else with whatever has it as base; USD coins stay.
+    Without a USD price of its own it is worth the mark of the inverse contract that settles in it. It moves with that
+    contract, else with whatever has it as base; USD coins stay.
     """
     index = {name: k for k, name in enumerate(scenarios.instruments)}
-    inverse = {lane.instrument.settle: lane.instrument.id for lane in fleet.tables.lanes if lane.instrument.inverse}
+    contracts = [lane.instrument for lane in fleet.tables.lanes if lane.instrument.kind != Kind.OPTION]
+    inverse = {each.settle: each.id for each in contracts if each.inverse}
     based = {fleet.rulebook.instrument(name).base: name for name in reversed(scenarios.instruments)}
     rows = []
     for currency in fleet.currencies:
-        now = marks.mark_of(inverse[currency]) if currency in inverse else usd_price(marks, currency)
+        now = usd_price(marks, currency)
+        if now is None and currency in inverse:
+            now = marks.mark_of(inverse[currency])
         if now is None and currency not in STABLE:
             raise MissingDataError(f"no USD price of {currency}: add [fx] {currency} = ...")
         mover = inverse.get(currency, based.get(currency))
@@ -225,7 +250,8 @@ def _pnl(fleet: Fleet, price: Floats, worth: Floats, now: Floats, left_out: Bool
     """Profit of all pools: linear in the lanes' prices, so one product of a vector and a matrix."""
     pool = np.repeat(np.arange(len(fleet)), fleet.stop - fleet.start)
     lane = fleet.row.astype(np.int64) >> fleet.tables.shift
-    held = np.where(left_out[pool] | fleet.sharing.head[lane], 0.0, fleet.quantity)
+    needed = np.array([each.mode in {MARK, BASE, FEE, INITIAL} for each in fleet.tables.lanes] or [False])
+    held = np.where(left_out[pool] | fleet.sharing.head[lane] | needed[lane], 0.0, fleet.quantity)
     net = np.bincount(lane, held, len(now))
     settle = {name: code for code, name in enumerate(fleet.currencies)}
     of_lane = np.array([settle[each.instrument.settle] for each in fleet.tables.lanes] or [0])[: len(now)]

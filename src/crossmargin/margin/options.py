@@ -72,7 +72,7 @@ def forward_price(instrument: Instrument, marks: Marks) -> Decimal:
     forward = marks.forward.get(instrument.id) or marks.forward.get(instrument.underlying)
     if forward is None:
         raise MissingDataError(
-            f'forward."{instrument.underlying}": the margin of short options needs the forward price: add [forward]'
+            f'forward."{instrument.underlying}": options need the forward price of their underlying: add [forward]'
         )
     return forward
 

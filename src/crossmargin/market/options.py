@@ -3,17 +3,16 @@
 from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
-from math import log, sqrt
-from statistics import NormalDist
+from math import sqrt
 
 from crossmargin.domain.instrument import Kind, OptionType
 from crossmargin.errors import MissingDataError
 from crossmargin.market.listing import YEAR_MS, Line, Listing, OptionTerms, line_of
+from crossmargin.prices.black76 import value
 from crossmargin.rulebook.model import Rulebook
 
 __all__ = ["forward_of", "options_of", "worth"]
 
-_NORMAL = NormalDist()
 _FORWARD_STEP = Decimal("0.1")
 
 
@@ -67,8 +66,7 @@ def forward_of(line: Line, index: Decimal, basis: Decimal, time: int) -> Decimal
 def worth(line: Line, forward: Decimal, volatility: Decimal, time: int) -> Decimal:
     """What an option is worth in coin, on its tick, at least one: Black's formula, divided by the forward.
 
-        call = N(d1) - K / F x N(d2)        put = K / F x N(-d2) - N(-d1)
-        d1   = (ln(F / K) + s^2 T / 2) / (s sqrt(T)),   d2 = d1 - s sqrt(T)
+        `black76.value` at strike / forward, with a spread of volatility x sqrt(years left)
 
     Raises:
         MissingDataError: the instrument has no strike.
@@ -76,12 +74,6 @@ def worth(line: Line, forward: Decimal, volatility: Decimal, time: int) -> Decim
     strike = line.instrument.strike
     if strike is None:
         raise MissingDataError(f"{line.id} has no strike")
-    ratio = float(strike) / float(forward)
     spread = float(volatility) * sqrt(max(line.left(time), 1.0) / YEAR_MS)
-    first = -log(ratio) / spread + spread / 2
-    second = first - spread
-    if line.instrument.option_type == OptionType.CALL:
-        price = _NORMAL.cdf(first) - ratio * _NORMAL.cdf(second)
-    else:
-        price = ratio * _NORMAL.cdf(-second) - _NORMAL.cdf(-first)
-    return line.on_tick(price)
+    call = line.instrument.option_type == OptionType.CALL
+    return line.on_tick(value(float(strike) / float(forward), spread, call=call))
