@@ -21,7 +21,7 @@ PACKAGE = ROOT / "src" / "crossmargin"
 VENUE_FILES = PACKAGE / "rulebook" / "venues"
 
 EXACT_LAYERS = ("domain", "rulebook", "margin", "prices", "liquidation", "matching", "engine")
-SOURCED_LAYERS = ("margin", "prices")
+SOURCED_LAYERS = ("margin", "prices", "models")
 TOP_LAYERS = ("cli", "incidents", "server", "monitor", "backtest", "report")
 STOPWATCH = PACKAGE / "engine" / "simulate" / "__main__.py"  # looks at a clock to know when to stop, decides nothing
 DIVISION_HOME = PACKAGE / "domain" / "arithmetic.py"

@@ -275,7 +275,7 @@ def functions(layer: str) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("layer", ["rulebook", "margin", "prices"])
+@pytest.mark.parametrize("layer", ["rulebook", "margin", "prices", "models"])
 def test_python_page_has_every_function(layer: str) -> None:
     """Of the layers that hold the rules and the figures."""
     assert set(names("python", f"`crossmargin.{layer}`")) == functions(layer)

@@ -9,7 +9,7 @@ import numpy as np
 from crossmargin.domain.instrument import Instrument, OptionType
 from crossmargin.errors import InputError, MissingDataError
 from crossmargin.fleet.arrays import Floats
-from crossmargin.prices.black76 import implied_spread, value
+from crossmargin.models.black76 import implied_spread, option_value
 
 __all__ = ["moved_marks"]
 
@@ -37,8 +37,8 @@ def moved_marks(instrument: Instrument, mark: float, forward: float, factor: Flo
         spread = implied_spread(strike / forward, price, call=call)
     except InputError as error:
         raise InputError("marks", instrument.id, error.problem) from None
-    unexplained = price - value(strike / forward, spread, call=call)
+    unexplained = price - option_value(strike / forward, spread, call=call)
     after = forward * factor
-    found = np.array([value(strike / each, spread * volatility, call=call) for each in after.tolist()])
+    found = np.array([option_value(strike / each, spread * volatility, call=call) for each in after.tolist()])
     found = np.maximum(found + unexplained, 0.0)
     return found if in_coin else found * after

@@ -8,7 +8,7 @@ from math import sqrt
 from crossmargin.domain.instrument import Kind, OptionType
 from crossmargin.errors import MissingDataError
 from crossmargin.market.listing import YEAR_MS, Line, Listing, OptionTerms, line_of
-from crossmargin.prices.black76 import value
+from crossmargin.models.black76 import option_value
 from crossmargin.rulebook.model import Rulebook
 
 __all__ = ["forward_of", "options_of", "worth"]
@@ -66,7 +66,7 @@ def forward_of(line: Line, index: Decimal, basis: Decimal, time: int) -> Decimal
 def worth(line: Line, forward: Decimal, volatility: Decimal, time: int) -> Decimal:
     """What an option is worth in coin, on its tick, at least one: Black's formula, divided by the forward.
 
-        `black76.value` at strike / forward, with a spread of volatility x sqrt(years left)
+        `black76.option_value` at strike / forward, with a spread of volatility x sqrt(years left)
 
     Raises:
         MissingDataError: the instrument has no strike.
@@ -76,4 +76,4 @@ def worth(line: Line, forward: Decimal, volatility: Decimal, time: int) -> Decim
         raise MissingDataError(f"{line.id} has no strike")
     spread = float(volatility) * sqrt(max(line.left(time), 1.0) / YEAR_MS)
     call = line.instrument.option_type == OptionType.CALL
-    return line.on_tick(value(float(strike) / float(forward), spread, call=call))
+    return line.on_tick(option_value(float(strike) / float(forward), spread, call=call))

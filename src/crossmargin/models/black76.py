@@ -8,7 +8,7 @@ from statistics import NormalDist
 
 from crossmargin.errors import InputError
 
-__all__ = ["implied_spread", "value"]
+__all__ = ["implied_spread", "option_value"]
 
 _NORMAL = NormalDist()
 _SPREAD_MAX = 64.0
@@ -16,7 +16,7 @@ _SPREAD_MAX = 64.0
 _HALVINGS = 64
 
 
-def value(ratio: float, spread: float, *, call: bool) -> float:
+def option_value(ratio: float, spread: float, *, call: bool) -> float:
     """Value of an option in units of its underlying's forward price, undiscounted.
 
         call = N(d1) - k N(d2)        put = k N(-d2) - N(-d1)
@@ -32,7 +32,7 @@ def value(ratio: float, spread: float, *, call: bool) -> float:
 
     Source: F. Black, The pricing of commodity contracts, Journal of Financial Economics 3 (1976).
 
-    >>> round(value(1.0, 0.25 * (1 / 3) ** 0.5, call=False), 4)
+    >>> round(option_value(1.0, 0.25 * (1 / 3) ** 0.5, call=False), 4)
     0.0575
     """
     if spread <= 0.0:
@@ -54,16 +54,18 @@ def implied_spread(ratio: float, price: float, *, call: bool) -> float:
 
     Raises:
         InputError: no spread gives a price so high: a call costs less than its underlying, a put less than its strike.
+
+    Source: `option_value`, by halving an interval: the value rises with the spread.
     """
     bound = 1.0 if call else ratio
     if not price < bound:
         raise InputError("option", "", f"{price:g} of the forward price is no price: it has to be below {bound:g}")
     low, high = 0.0, _SPREAD_MAX
-    if price <= value(ratio, low, call=call):
+    if price <= option_value(ratio, low, call=call):
         return low
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
-        if value(ratio, middle, call=call) < price:
+        if option_value(ratio, middle, call=call) < price:
             low = middle
         else:
             high = middle
