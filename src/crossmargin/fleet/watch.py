@@ -54,7 +54,7 @@ class Watch:
         tables = fleet.tables
         self._tiers = kernels.Tiers(
             tables.slope, tables.deduction, tables.low, tables.high, tables.whole, tables.shift, fleet.warn,
-            fleet.unit_error,
+            fleet.unit_error, tables.least_rate,
         )  # fmt: skip
         self._sharing = fleet.sharing if fleet.sharing.used else None
         sigma = np.array([(deviations or {}).get(name, DEVIATION) for name in tables.movers])

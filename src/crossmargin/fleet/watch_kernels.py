@@ -11,8 +11,8 @@ import numpy as np
 
 from crossmargin.fleet.arrays import Bools, Codes, Floats, Ints
 from crossmargin.fleet.box_kernels import rebox, rebox_shared
-from crossmargin.fleet.jit import kernel
-from crossmargin.fleet.kernels import UNDECIDED, verdict
+from crossmargin.fleet.jit import fused, kernel
+from crossmargin.fleet.kernels import FIELDS, SAFE, UNDECIDED, verdict
 from crossmargin.fleet.ladder_kernels import Hooks, crowd, signed, unhook, walk
 from crossmargin.fleet.shared_kernels import Sharing, evaluate_shared
 
@@ -42,6 +42,7 @@ class Tiers(NamedTuple):
     shift: int
     warn: float
     unit_error: float
+    least_rate: float
 
 
 @kernel
@@ -101,7 +102,7 @@ def judge(a: int, book: Book, tiers: Tiers, sharing: Sharing | None, price: Floa
 def lay(pools: Ints, book: Book, tiers: Tiers, sharing: Sharing | None, hooks: Hooks, state: Codes) -> None:
     """Lay the boxes of some pools, whose statuses are known."""
     start, stop, row, quantity, blur, cash, slack = book
-    slope, deduction, low, high, whole, shift, warn, unit_error = tiers
+    slope, deduction, low, high, whole, shift, warn, unit_error, _ = tiers
     top, hang, edge, price, reference, sigma = hooks
     for x in range(pools.size):
         a = pools[x]
@@ -129,45 +130,63 @@ def sweep(
     book: Book, tiers: Tiers, sharing: Sharing | None, price: Floats, state: Codes, changed: Ints, became: Codes
 ) -> int:
     """Judge every pool; those whose status is another now, or undecided, are listed. Twin: `twin.revalue`."""
-    start, stop, row, quantity, blur, cash, slack = book
-    slope, deduction, low, high, _, shift, warn, unit_error = tiers
-    one, by = np.uint64(1), np.uint64(shift)
+    if sharing is None:
+        return sweep_alone(book, tiers, price, state, changed, became)
     found = 0
-    if sharing is not None:
-        for a in range(state.size):
-            worth, need, error = evaluate_shared(
-                a, start, stop, row, quantity, blur, cash, slack, price, slope, deduction, low, high, shift,
-                unit_error, sharing,
-            )  # fmt: skip
-            now = verdict(worth, need, warn, error)
-            if now != state[a]:
-                changed[found], became[found] = a, now
-                found += 1
-        return found
     for a in range(state.size):
-        worth, gross, need = cash[a], abs(cash[a]), 0.0
+        now = judge(a, book, tiers, sharing, price)
+        if now != state[a]:
+            changed[found], became[found] = a, now
+            found += 1
+    return found
+
+
+@fused
+def sweep_alone(book: Book, tiers: Tiers, price: Floats, state: Codes, changed: Ints, became: Codes) -> int:
+    """The same where no collateral is shared; by the bound of `kernels.revalue` that needs no sum of its own."""
+    start, stop, row, quantity, _, cash, slack = book
+    slope, deduction, low, high, _, shift, warn, unit_error, least_rate = tiers
+    one, two, three, by = np.uint64(1), np.uint64(2), np.uint64(3), np.uint64(shift)
+    fields, per_need = side_by_side(slope, deduction, low, high), 1.0 / least_rate
+    found = 0
+    for a in range(state.size):
+        worth, need = cash[a], 0.0
         first, last = np.uint64(start[a]), np.uint64(stop[a])
         for k in range(first, last):
             j = np.uint64(row[k])
             value = quantity[k] * price[j >> by]
             size = abs(value)
-            if size < low[j] or size > high[j]:
-                while size < low[j]:
-                    j -= one
-                while size > high[j]:
-                    j += one
-                row[k] = j
-                if size < low[j]:
+            t = j << two
+            if size < fields[t + two] or size > fields[t + three]:
+                while size < fields[t + two]:
+                    t -= FIELDS
+                while size > fields[t + three]:
+                    t += FIELDS
+                row[k] = t >> two
+                if size < fields[t + two]:
                     need += np.nan
             worth += value
-            gross += size
-            need += slope[j] * size - deduction[j]
-        now = verdict(worth, need, warn, slack[a] + unit_error * (2.0 * np.float64(last - first) + 20.0) * gross)
+            need += fields[t] * size - fields[t + one]
+        each = unit_error * (2.0 * np.float64(np.int64(last - first)) + 20.0)
+        now = SAFE
+        if not worth - warn * need > slack[a] + each * (abs(cash[a]) + need * per_need):
+            worth, need, error = evaluate(
+                a, start, stop, row, quantity, cash, slack, price, slope, deduction, low, high, shift, unit_error
+            )
+            now = verdict(worth, need, warn, error)
         if now != state[a]:
-            changed[found] = a
-            became[found] = now
+            changed[found], became[found] = a, now
             found += 1
     return found
+
+
+@kernel
+def side_by_side(slope: Floats, deduction: Floats, low: Floats, high: Floats) -> Floats:
+    """The four numbers of each row in one line of the cache."""
+    fields = np.empty(4 * slope.size)
+    for j in range(slope.size):
+        fields[4 * j], fields[4 * j + 1], fields[4 * j + 2], fields[4 * j + 3] = slope[j], deduction[j], low[j], high[j]
+    return fields
 
 
 @kernel
@@ -187,7 +206,7 @@ def advance(
         changes.
     """
     start, stop, row, quantity, blur, cash, slack = book
-    slope, deduction, low, high, whole, shift, warn, unit_error = tiers
+    slope, deduction, low, high, whole, shift, warn, unit_error, _ = tiers
     top, hang, edge, price, reference, sigma = hooks
     written = 0
     for t in range(begin, tick.size - 1):
