@@ -11,7 +11,7 @@ import numpy as np
 
 from crossmargin.fleet.arrays import Bools, Codes, Floats, Ints
 from crossmargin.fleet.box_kernels import rebox, rebox_shared
-from crossmargin.fleet.jit import fused, kernel
+from crossmargin.fleet.jit import fused, kernel, prefetch
 from crossmargin.fleet.kernels import FIELDS, SAFE, UNDECIDED, verdict
 from crossmargin.fleet.ladder_kernels import Hooks, crowd, signed, unhook, walk
 from crossmargin.fleet.shared_kernels import Sharing, evaluate_shared
@@ -190,6 +190,27 @@ def side_by_side(slope: Floats, deduction: Floats, low: Floats, high: Floats) ->
 
 
 @kernel
+def fetch(
+    woken: Ints, found: int, start: Ints, stop: Ints, row: Codes, quantity: Floats, cash: Floats, slack: Floats,
+    hang: Codes, edge: Floats, state: Codes,
+) -> None:  # fmt: skip
+    """Ask for all that a wake reads, of all pools at once: one waits for memory together, not one after the other."""
+    for w in range(found):
+        a = woken[w]
+        prefetch(start, a)
+        prefetch(stop, a)
+        prefetch(cash, a)
+        prefetch(slack, a)
+        prefetch(state, a)
+    for w in range(found):
+        for k in range(start[woken[w]], stop[woken[w]], 2):
+            prefetch(row, k)
+            prefetch(quantity, k)
+            prefetch(hang, 2 * k)
+            prefetch(edge, 2 * k)
+
+
+@kernel
 def advance(
     tick: Ints, lanes: Ints, to: Floats, begin: int, limit: int, book: Book, tiers: Tiers, sharing: Sharing | None,
     hooks: Hooks, state: Codes, queued: Bools, woken: Ints, figures: Floats, changes: Ints, counters: Ints,
@@ -218,6 +239,7 @@ def advance(
         for x in range(tick[t], tick[t + 1]):
             if to[x] != price[lanes[x]]:
                 found = walk(lanes[x], to[x], top, hang, edge, price, reference, queued, woken, found)
+        fetch(woken, found, start, stop, row, quantity, cash, slack, hang, edge, state)
         unsure = 0
         for w in range(found):
             a = woken[w]
