@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from msgspec import structs
-from tests.server.inside import SWAP, Inside
+from tests.server.inside import SWAP, Inside, payment
 
 from crossmargin.domain import command as c
 from crossmargin.domain.account import OrderSide
@@ -133,6 +133,19 @@ def test_a_liquidation_is_shown_and_its_end_above_its_start(fresh: Inside) -> No
     assert kinds.index("liquidation ended") < kinds.index("liquidation started") < kinds.index("deposit")
     assert found["tables"]["positions"] == []
     assert found["gauge"]["status"] == "none"
+
+
+def test_what_happened_at_one_instant_stands_in_its_order(fresh: Inside) -> None:
+    """Money, a fill, money, a fill, while the clock stands still: each above what came before it."""
+    key = shown(fresh)
+    fresh.place(key, ordType="market", sz="1")
+    fresh.exchange.venue.run([payment("ann", "77", fresh.clock())])
+    fresh.place(key, ordType="market", sz="2")
+
+    rows = [(row[1][0], row[2][0]) for row in content(fresh)["tables"]["events"]]
+
+    assert [kind for kind, _ in rows] == ["fill", "deposit", "fill", "deposit"]
+    assert [words.split()[1] for _, words in rows] == ["2", "USDT,", "1", "USDT,"]
 
 
 def test_content_is_made_once_for_each_state(fresh: Inside) -> None:

@@ -45,14 +45,15 @@ class Recent:
         self._notices.extend(each for each in changes.notices if each.account == self._account)
 
     def rows(self) -> list[Row]:
-        """Time, kind and words of each, the newest first."""
+        """Time, kind and words of each, the newest first; a fill stands behind the bill that it led to or came after."""
         shelf, mine = self._venue.history.shelf, {"account": self._account}
-        found = [(each.time, 2, place, _notice(each)) for place, each in enumerate(self._notices)]
-        found += [(each.time, 1, each.number, _fill(each)) for each in shelf.find(FillRecord, mine, limit=_SHOWN)]
+        found = [(each.time, 1, place, 0, _notice(each)) for place, each in enumerate(self._notices)]
+        fills = shelf.find(FillRecord, mine, limit=_SHOWN)
+        found += [(each.time, 0, each.bill, each.number, _fill(each)) for each in fills]
         bills = shelf.find(BillRecord, {**mine, "kind": list(_BILLS)}, limit=_SHOWN)
-        found += [(each.time, 0, each.number, _bill(each)) for each in bills]
-        newest = sorted(found, key=lambda each: each[:3], reverse=True)[:_SHOWN]
-        return [[moment(time), *row] for time, _, _, row in newest]
+        found += [(each.time, 0, each.number, 0, _bill(each)) for each in bills]
+        newest = sorted(found, key=lambda each: each[:4], reverse=True)[:_SHOWN]
+        return [[moment(each[0]), *each[4]] for each in newest]
 
 
 def _notice(notice: Notice) -> Row:
