@@ -45,7 +45,7 @@ class Recent:
         self._notices.extend(each for each in changes.notices if each.account == self._account)
 
     def rows(self) -> list[Row]:
-        """Time, kind and words of each, the newest first; a fill stands behind the bill that it led to or came after."""
+        """Time, kind and words of each, the newest first; a fill stands with the bill that it led to or came after."""
         shelf, mine = self._venue.history.shelf, {"account": self._account}
         found = [(each.time, 1, place, 0, _notice(each)) for place, each in enumerate(self._notices)]
         fills = shelf.find(FillRecord, mine, limit=_SHOWN)
