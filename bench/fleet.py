@@ -35,7 +35,8 @@ from crossmargin.fleet.kernels import revalue
 from crossmargin.fleet.pack import Fleet, pack, prices
 from crossmargin.fleet.scenarios import student_t
 from crossmargin.fleet.screen import screen
-from crossmargin.fleet.stress import scenario_prices, stress
+from crossmargin.fleet.stress import stress
+from crossmargin.fleet.stress_prices import scenario_prices
 from crossmargin.fleet.ticks import ticks_of, ticks_of_columns
 from crossmargin.fleet.watch import Watch
 from crossmargin.rulebook import load

@@ -4,20 +4,24 @@ from decimal import Decimal
 from random import Random
 from statistics import NormalDist
 
+import msgspec
 import numpy as np
+import polars as pl
 import pytest
 
 from crossmargin.domain.account import Account, Position, Side
 from crossmargin.domain.marks import Marks
-from crossmargin.errors import InputError
+from crossmargin.errors import InputError, MissingDataError, UnsupportedError
 from crossmargin.fleet.columns import columns_of
 from crossmargin.fleet.exact import decide
+from crossmargin.fleet.frames import columns_of_frames
 from crossmargin.fleet.kernels import LIQUIDATION
 from crossmargin.fleet.option_moves import moved_marks
 from crossmargin.fleet.pack import Fleet, pack
 from crossmargin.fleet.pools import ACCOUNT
 from crossmargin.fleet.scenarios import Scenarios, by_betas
 from crossmargin.fleet.stress import stress
+from crossmargin.margin.assess import assess
 from crossmargin.rulebook.model import Rulebook
 
 from .accounts import OPTIONS, account_of, marks_of, rulebook_of
@@ -139,3 +143,46 @@ def _worth(fleet: Fleet, pool: int, then: Marks) -> float:
     if at >= 0:
         coin = fleet.rulebook.instrument(fleet.columns.position(at).instrument).settle
     return float(then.fx.get(coin) or then.mark.get(f"{coin}-USD-SWAP") or 1)
+
+
+def test_who_owes_on_options_needs_insurance() -> None:
+    """0.2 BTC behind 100 short puts marked at 0.6811 BTC: the account is worth -0.4811 BTC, as assessed."""
+    held = Position(instrument="BTC-P", side=Side.SHORT, contracts=D(100), entry_price=D("0.02"))
+    account = Account(balances={"BTC": D("0.2")}, positions=(held,))
+    marks = Marks(mark={"BTC-P": D("0.6811")}, forward={"BTC": D(47_500)}, fx={"BTC": D(47_500)})
+    equity = assess(account, marks, BOOK).currencies["BTC"].equity
+
+    found = stress(pack(columns_of([account], BOOK), BOOK), marks, by_betas(BOOK, ["BTC-P"], {}, [0.0])).totals
+
+    assert equity == D("-0.4811")
+    assert found.insurance == pytest.approx([0.4811 * 47_500])
+    assert found.liquidated.tolist() == [1]
+
+
+@pytest.mark.parametrize(
+    ("change", "side", "mode"),
+    [({"settle": "USD"}, "short", "cross"), ({"settle": "USDT", "quote": "USDT"}, "short", "cross"),
+     ({}, "short", "isolated"), ({}, "long", "isolated")],
+)  # fmt: skip
+def test_tables_with_options_that_no_kernel_knows_are_refused(change: dict[str, str], side: str, mode: str) -> None:
+    """By account and position, as accounts are; the second of two accounts has it."""
+    book = BOOK.with_instruments([msgspec.structs.replace(CALL, id="X", **change)])
+    balances = pl.DataFrame({"account": ["ann", "bob"], "currency": ["BTC", "BTC"], "balance": ["1", "1"]})
+    positions = pl.DataFrame({
+        "account": ["ann", "bob"], "instrument": ["BTC-C", "X"], "side": ["short", side],
+        "margin_mode": ["cross", mode], "contracts": ["1", "1"], "entry_price": ["0.1", "0.1"],
+        "leverage": ["1", "1"], "margin": [None, None],
+    })  # fmt: skip
+
+    with pytest.raises(UnsupportedError, match=r'account "bob": X.* is not covered by the fleet'):
+        pack(columns_of_frames(balances, positions), book)
+
+
+@pytest.mark.parametrize("missing", ["strike", "option_type"])
+def test_a_short_option_without_its_terms_is_refused(missing: str) -> None:
+    """Before any figure; a long one needs none."""
+    book = BOOK.with_instruments([msgspec.structs.replace(CALL, id="X", **{missing: None})])
+    held = Position(instrument="X", side=Side.SHORT, contracts=D(1), entry_price=D("0.1"))
+
+    with pytest.raises(MissingDataError, match=r'instruments\."X": strike and option_type are needed'):
+        columns_of([Account(positions=(held,))], book)

@@ -3,17 +3,20 @@
 from decimal import Decimal
 from random import Random
 
+import msgspec
 import numpy as np
 import pytest
 
-from crossmargin.domain.account import Account, Order, OrderSide, Position, Side
+from crossmargin.domain.account import Account, AccountMode, Order, OrderSide, Position, Side
 from crossmargin.domain.marks import Marks
 from crossmargin.errors import InputError, MissingDataError
 from crossmargin.fleet import twin
 from crossmargin.fleet.columns import columns_of
 from crossmargin.fleet.pack import pack
 from crossmargin.fleet.scenarios import Scenarios, by_betas, grid, of_coins, student_t
-from crossmargin.fleet.stress import merged, pool_values, scenario_prices, stress, usd_values
+from crossmargin.fleet.screen import screen
+from crossmargin.fleet.stress import merged, stress
+from crossmargin.fleet.stress_prices import pool_values, scenario_prices, usd_values
 from crossmargin.rulebook import load
 
 from .accounts import SWAPS, account_of, marks_of, rulebook_of
@@ -102,6 +105,45 @@ def test_what_only_the_exact_function_values_is_counted_as_left_out() -> None:
     found = stress(fleet, Marks(mark={BTC: D(100_000)}), by_betas(book, [BTC], {}, [-0.5])).totals
 
     assert (found.pools, found.left_out) == (0, 1)
+
+
+def test_collateral_without_known_rates_is_refused_as_the_screen_does() -> None:
+    """An account in multi-currency mode whose coin has no slices: never "nobody is liquidated"."""
+    book = load("okx", account_mode=AccountMode.MULTI_CURRENCY)
+    held = Position(instrument=BTC, side=Side.SHORT, contracts=D(100), entry_price=D(90_000))
+    account = Account(account_mode=AccountMode.MULTI_CURRENCY, balances={"BTC": D(1)}, positions=(held,))
+    fleet = pack(columns_of([account], book), book)
+    marks = Marks(mark={BTC: D(100_000)}, fx={"BTC": D(100_000), "USDT": D(1)})
+
+    with pytest.raises(MissingDataError, match="no collateral rates known for BTC") as refused:
+        screen(fleet, marks)
+    with pytest.raises(MissingDataError) as also:
+        stress(fleet, marks, by_betas(book, [BTC], {}, [-0.3, 0.3]))
+    assert str(also.value) == str(refused.value)
+
+
+def test_a_debt_without_a_loan_tier_leaves_its_pool_out() -> None:
+    """Safe today; in the shock its coin is owed, for which no tier is known: it is in no total, and counted."""
+    book = rulebook_of("okx.multi_currency")
+    book = msgspec.structs.replace(book, tiers={k: t for k, t in book.tiers.items() if k[:2] != ("borrow", "USDT")})
+    mode = AccountMode.MULTI_CURRENCY
+    long, short = (
+        Account(
+            account_mode=mode,
+            balances={"BTC": D(10), "USDT": D(1_000)},
+            positions=(Position(instrument=BTC, side=side, contracts=D(100), entry_price=D(95_000)),),
+        )
+        for side in (Side.LONG, Side.SHORT)
+    )
+    marks = Marks(mark={BTC: D(95_000)}, fx={"BTC": D(95_000), "ETH": D(3_300), "USDT": D(1)})
+    both = pack(columns_of([long, short], book), book)
+    alone = pack(columns_of([short], book), book)
+    cases = by_betas(book, [BTC], {}, [0.0, -0.1])
+
+    found, wanted = stress(both, marks, cases).totals, stress(alone, marks, cases).totals
+
+    assert (found.left_out, found.pools) == (1, 1)
+    assert found.pnl.tolist() == wanted.pnl.tolist()
 
 
 def test_a_grid_moves_one_coin_against_the_others() -> None:

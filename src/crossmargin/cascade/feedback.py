@@ -20,7 +20,7 @@ from crossmargin.fleet.arrays import Bools, Floats, Ints
 from crossmargin.fleet.pack import Fleet
 from crossmargin.fleet.scenarios import Scenarios
 from crossmargin.fleet.screen import revalued
-from crossmargin.fleet.stress import currencies, scenario_prices, usd_values
+from crossmargin.fleet.stress_prices import currencies, scenario_prices, usd_values
 
 __all__ = ["Deepened", "deepened"]
 

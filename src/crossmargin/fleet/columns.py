@@ -14,6 +14,7 @@ from crossmargin.domain.account import Account, AccountMode, MarginMode, OrderSt
 from crossmargin.domain.instrument import Kind
 from crossmargin.errors import InputError, UnsupportedError
 from crossmargin.fleet.arrays import Amounts, Bools, Codes, Decimals, Ints, joined_amounts
+from crossmargin.fleet.coverage import check_position
 from crossmargin.rulebook.model import Rulebook
 
 __all__ = ["SWAPS", "Columns", "columns_of", "joined"]
@@ -168,29 +169,12 @@ def _is_beyond(account: Account, rulebook: Rulebook, name: str) -> bool:
         if rulebook.instrument(each.instrument).kind == Kind.OPTION:
             raise UnsupportedError(f'account "{name}": orders for options are not covered by the fleet')
     for position in account.positions:
-        if not _is_known(position, rulebook):
-            raise UnsupportedError(f'account "{name}": {position.id} is not covered by the fleet: assess it by itself')
+        check_position(position, rulebook, name)
     if rulebook.rules.pool_scope == "account" and any(account.interest.values()):
         return True
     live = any(order.state == OrderState.LIVE for order in account.orders)
     kinds = (*SWAPS, Kind.OPTION)
     return live or any(rulebook.instrument(each.instrument).kind not in kinds for each in account.positions)
-
-
-def _is_known(position: Position, rulebook: Rulebook) -> bool:
-    """Whether the kernels know what a position needs: all but some options."""
-    instrument = rulebook.instrument(position.instrument)
-    if instrument.kind != Kind.OPTION:
-        return True
-    if position.margin_mode == MarginMode.ISOLATED:
-        return False
-    if position.side == Side.LONG:
-        return True
-    rates = rulebook.rules.option
-    if rates is None or instrument.base not in rates.maintenance or instrument.settle != instrument.base:
-        return False
-    plain = rates.maintenance_of == "underlying" and rates.premium == "mark"
-    return plain and not rates.underlying_fee and not rates.initial_covers_maintenance
 
 
 def _rows(account: Account, beyond: bool) -> list[Position]:

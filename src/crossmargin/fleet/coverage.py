@@ -2,11 +2,13 @@
 
 import msgspec
 
-from crossmargin.errors import UnsupportedError
+from crossmargin.domain.account import MarginMode, Position, Side
+from crossmargin.domain.instrument import Instrument, Kind
+from crossmargin.errors import MissingDataError, UnsupportedError
 from crossmargin.rulebook.model import Rulebook
 from crossmargin.rulebook.rules import Rules
 
-__all__ = ["check_covered"]
+__all__ = ["check_covered", "check_position"]
 
 # Rules about orders, transfers and displayed prices: they don't touch the ratio of an account without live orders, and
 # an account with live orders is assessed exactly.
@@ -44,3 +46,33 @@ def check_covered(rulebook: Rulebook) -> None:
         raise UnsupportedError(f'{rulebook.venue}: borrowing "margined" with PnL in full is not covered by the fleet')
     if rulebook.rules.warn_at < 1:
         raise UnsupportedError(f"{rulebook.venue}: warn_at {rulebook.rules.warn_at} lies below the trigger")
+
+
+def check_position(position: Position, rulebook: Rulebook, account: str) -> None:
+    """Refuse a position that the kernels don't have.
+
+    Raises:
+        UnsupportedError: names account and position.
+        MissingDataError: a short option whose strike or type was not given.
+    """
+    instrument = rulebook.instrument(position.instrument)
+    if not _is_known(position, instrument, rulebook):
+        raise UnsupportedError(f'account "{account}": {position.id} is not covered by the fleet: assess it by itself')
+    short_option = instrument.kind == Kind.OPTION and position.side == Side.SHORT
+    if short_option and (instrument.strike is None or instrument.option_type is None):
+        raise MissingDataError(f'instruments."{instrument.id}": strike and option_type are needed')
+
+
+def _is_known(position: Position, instrument: Instrument, rulebook: Rulebook) -> bool:
+    """Whether the kernels know what a position needs: all but some options."""
+    if instrument.kind != Kind.OPTION:
+        return True
+    if position.margin_mode == MarginMode.ISOLATED:
+        return False
+    if position.side == Side.LONG:
+        return True
+    rates = rulebook.rules.option
+    if rates is None or instrument.base not in rates.maintenance or instrument.settle != instrument.base:
+        return False
+    plain = rates.maintenance_of == "underlying" and rates.premium == "mark"
+    return plain and not rates.underlying_fee and not rates.initial_covers_maintenance

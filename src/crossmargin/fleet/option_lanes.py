@@ -22,6 +22,7 @@ from crossmargin.domain.instrument import Instrument, Kind, OptionType
 from crossmargin.errors import MissingDataError
 from crossmargin.fleet.arrays import Bools, Floats, Ints
 from crossmargin.fleet.columns import Columns
+from crossmargin.fleet.coverage import check_position
 from crossmargin.fleet.tables import BASE, FEE, INITIAL, MARK
 from crossmargin.margin.legs import closing_fee_rate
 from crossmargin.rulebook.model import Rulebook
@@ -87,6 +88,16 @@ def option_price(instrument: Instrument, mode: int, value: float, rates: OptionR
 
 
 def options_in(columns: Columns, rulebook: Rulebook, beyond: Bools) -> Ints:
-    """Positions that are options of accounts which the kernels judge."""
+    """Positions that are options of accounts which the kernels judge.
+
+    Raises:
+        UnsupportedError: an option that they don't know; names account and position.
+        MissingDataError: a short option whose strike or type was not given.
+    """
     kinds = np.array([rulebook.instrument(name).kind == Kind.OPTION for name in columns.instruments] or [False])
-    return np.flatnonzero(kinds[columns.instrument] & ~beyond)
+    found = np.flatnonzero(kinds[columns.instrument] & ~beyond)
+    kind = (columns.instrument[found] * 2 + columns.isolated[found]) * 2 + (columns.side[found] > 0)
+    for each in found[np.unique(kind, return_index=True)[1]].tolist():
+        account = int(np.searchsorted(columns.start, each, side="right")) - 1
+        check_position(columns.position(each), rulebook, str(columns.ids[account]))
+    return found

@@ -7,6 +7,7 @@ import numpy as np
 
 from crossmargin.fleet.arrays import UNIT, Floats
 from crossmargin.fleet.pack import Fleet
+from crossmargin.fleet.tables import WORTH
 
 __all__ = ["Valued", "figures", "requirement", "revalue", "stress", "verdict"]
 
@@ -129,6 +130,16 @@ def loan(fleet: Fleet, lane: int, owed: float, near: float) -> tuple[float, floa
     return owed * float(sharing.needs[j]), owed * float(sharing.begins[j])
 
 
+def apart(fleet: Fleet, price: Floats, pool: int) -> float:
+    """Value of a pool's options where the equity doesn't count it."""
+    found = 0.0
+    for k in range(int(fleet.start[pool]), int(fleet.stop[pool])):
+        lane = int(fleet.row[k]) >> fleet.tables.shift
+        if fleet.tables.lanes[lane].mode == WORTH and not fleet.sharing.weight[lane]:
+            found += float(fleet.quantity[k] * price[lane])
+    return found
+
+
 def stress(fleet: Fleet, price: Floats, worth: Floats) -> tuple[list[float], list[float], list[int]]:
     """Shortfall, insurance need and pools liquidated by scenario, as `stress_kernels.stress`.
 
@@ -138,14 +149,14 @@ def stress(fleet: Fleet, price: Floats, worth: Floats) -> tuple[list[float], lis
     for s in range(price.shape[1]):
         valued = revalue(fleet, price[:, s])
         hit = [
-            (float(worth[pool, s]), equity, required)
+            (float(worth[pool, s]), equity, required, equity + apart(fleet, price[:, s], pool))
             for pool, (equity, _, required, _) in enumerate(valued)
             if fleet.stop[pool] > fleet.start[pool]
             and fleet.slack[pool] < inf
             and equity <= required
             and (required or not fleet.sharing.used)
         ]
-        shortfall.append(sum((required - equity) * value for value, equity, required in hit))
-        insurance.append(sum(-equity * value for value, equity, _ in hit if equity < 0))
+        shortfall.append(sum((required - equity) * value for value, equity, required, _ in hit))
+        insurance.append(sum(-owned * value for value, _, _, owned in hit if owned < 0))
         liquidated.append(len(hit))
     return shortfall, insurance, liquidated
