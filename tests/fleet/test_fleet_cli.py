@@ -127,7 +127,7 @@ def test_stress_prints_the_worst(fleet: Callable[..., Ran], desk: Path) -> None:
     ("arguments", "says"),
     [
         (("screen", "nowhere"), "no fleet here"),
-        (("screen", "DESK", "--mark", "GOLD=1"), "no such instrument"),
+        (("screen", "DESK", "--mark", "GOLD=1"), "the fleet has no such price"),
         (("watch", "DESK", "--ticks", "absent.csv"), "can't be read"),
         (("stress", "DESK", "--grid", "GOLD"), "the fleet has BTC"),
         (("stress", "DESK", "--grid", "BTC", "--draws", "5"), "one kind of scenarios"),
@@ -137,6 +137,24 @@ def test_stress_prints_the_worst(fleet: Callable[..., Ran], desk: Path) -> None:
         (("stress", "DESK", "--on", "moon"), "expected here"),
         (("stress", "DESK", "--out", "x.png"), "has to end in .svg"),
         (("stress", "DESK", "--draws", "5", "--degrees", "2"), "above 2"),
+        (("stress", "DESK", "--draws", "0"), "--draws"),
+        (("stress", "DESK", "--draws", "-5"), "--draws"),
+        (("stress", "DESK", "--shock", "a:NOPE=-0.1"), "NOPE: the fleet has BTC"),
+        (("stress", "DESK", "--shock", "a:BTC=-1"), "a price may fall by 99 % at most"),
+        (("stress", "DESK", "--shock", "a:BTC=-0.1", "--shock", "a:ETH=-0.1"), "a: given twice"),
+        (("stress", "DESK", "--shock", "a:BTC=-0.1,BTC=-0.2"), "BTC: given twice"),
+        (("stress", "DESK", "--market", "nan"), "a price may fall by 99 % at most"),
+        (("stress", "DESK", "--market", "-0.1", "--beta", "NOPE=2"), "NOPE: the fleet has BTC"),
+        (("stress", "DESK", "--beta", "ETH=2"), "belongs to --market"),
+        (("stress", "DESK", "--volatility", "2"), "belongs to --draws"),
+        (("stress", "DESK", "--depth", "NOPE=1"), "NOPE: the fleet has BTC"),
+        (("stress", "DESK", "--on", "pool:0"), "expected here"),
+        (("compare", "DESK", "--sample", "0"), "--sample"),
+        (("screen", "DESK", "--mark", "forward:BTC=1"), "the fleet has no such price"),
+        (("generate", "new", "--accounts", "0"), "--accounts"),
+        (("generate", "new", "--leverage", "0"), "--leverage"),
+        (("generate", "new", "--isolated", "2"), "--isolated"),
+        (("generate", "new", "--venue", "bybit"), "bybit: "),
         (("generate", "DESK"), "is not empty"),
         (("generate", "new", "--parts", "0"), "has to lie from 1"),
     ],
@@ -280,7 +298,7 @@ def test_a_fleet_trades_what_its_own_book_lists(fleet: Callable[..., Ran], optio
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (("venue = \"okx\"", "venue = \"textbook\""), 'book.toml: venue: "textbook" is not the fleet'),
+        (("venue = \"okx\"", "venue = \"textbook\""), 'book.toml: venue: \'textbook\' contradicts'),
         (("forward =", "balances = { BTC = \"1\" }\nforward ="), "book.toml: balances: a fleet's accounts stand"),
         (("venue = \"okx\"", "venue = \"okx\"\naccount_mode = \"multi_currency\""), "book.toml: account_mode: is not"),
         (("strike = \"80000\"", "strike = \"0\""), "book.toml"),
@@ -304,3 +322,73 @@ def test_a_factor_that_is_none_is_refused(fleet: Callable[..., Ran], desk: Path,
     status, _, errors = fleet("stress", desk, "--implied", factor)
 
     assert (status, errors.count("\n"), "--implied" in errors) == (1, 1, True)
+
+
+def test_a_venue_that_no_kernel_covers_leaves_no_folder(fleet: Callable[..., Ran], tmp_path: Path) -> None:
+    """Refused before anything is written."""
+    assert fleet("generate", tmp_path / "new", "--venue", "bybit")[0] == 1
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_tick_of_an_unknown_name_is_told_once(fleet: Callable[..., Ran], desk: Path, tmp_path: Path) -> None:
+    """A misspelt feed doesn't look quiet: one warning a name; what comes beside it counts."""
+    (tmp_path / "ticks").write_text("BTCUSD,50000;BTCUSDT,50000\nBTCUSD,40000\nforward:BTC,1\n", encoding="utf-8")
+
+    status, out, errors = fleet("watch", desk, "--ticks", tmp_path / "ticks")
+
+    assert (status, "BTCUSD,50000;BTCUSDT,50000" in out) == (3, True)
+    assert errors.splitlines() == [
+        "crossmargin: line 1: BTCUSD: no price of the fleet, ignored",
+        "crossmargin: line 3: forward:BTC: no price of the fleet, ignored",
+    ]
+
+
+def test_tables_of_other_accounts_than_the_head_says_are_refused(fleet: Callable[..., Ran], desk: Path) -> None:
+    """A part that is missing is no smaller fleet."""
+    for file in desk.glob("part-00001.*"):
+        file.unlink()
+    for verb in ("screen", "stress", "watch"):
+        status, _, errors = fleet(verb, desk)
+        assert (status, errors.count("\n")) == (1, 1)
+        assert "fleet.json: accounts: says 600, the tables hold 300" in errors
+
+
+def test_what_is_missing_is_told_with_its_folder(fleet: Callable[..., Ran], options_desk: Path) -> None:
+    """A mark, a forward price: the line names the folder and where they may stand."""
+    for gone, says in ((', "BTC-80-P" = "0.02"', 'marks."BTC-80-P"'), ('forward = { BTC = "95200" }', 'forward."BTC"')):
+        (options_desk / "book.toml").write_text(BOOK.replace(gone, ""), encoding="utf-8")
+        for verb in ("screen", "compare", "stress", "watch"):
+            status, _, errors = fleet(verb, options_desk)
+            assert (status, errors.count("\n")) == (1, 1)
+            assert errors.startswith(f"crossmargin: {options_desk}: {says}")
+            assert errors.endswith("here in fleet.json or book.toml\n")
+
+
+def test_a_forward_price_is_replaced_like_a_mark(fleet: Callable[..., Ran], options_desk: Path) -> None:
+    """The initial margin alone follows it: the screen's figures stay, its exit status too."""
+    plain, moved = (
+        json.loads(fleet("screen", options_desk, "--mark", "BTC-100-C=0.0897", *more, "--json")[1])
+        for more in ((), ("--mark", "forward:BTC=60000"))
+    )
+    assert plain == moved
+    assert plain["accounts"]["liquidation"] == 1
+    assert "0.12 " in fleet("screen", options_desk, "--mark", "BTC-100-C=0.0901")[1]
+
+
+def test_a_cascade_says_how_often_prices_moved(fleet: Callable[..., Ran], desk: Path) -> None:
+    """In words and in JSON, a number for each scenario."""
+    asked = ("stress", desk, "--market", "-0.3", "--market", "0", "--depth", "*=1e5")
+    assert "forced sales moved prices in 1 scenarios" in fleet(*asked)[1]
+    rounds = json.loads(fleet(*asked, "--json")[1])["cascade_rounds"]
+    assert rounds[0] > 0 == rounds[1]
+    assert json.loads(fleet(*asked[:6], "--json")[1])["cascade_rounds"] is None
+
+
+def test_a_few_scenarios_are_bars_with_names(fleet: Callable[..., Ran], desk: Path, tmp_path: Path) -> None:
+    """Many are a curve."""
+    few, many = tmp_path / "few.svg", tmp_path / "many.svg"
+    assert fleet("stress", desk, "--shock", "flash:BTC=-0.3,*=-0.5", "--shock", "slide:*=-0.1", "--out", few)[0] == 0
+    assert fleet("stress", desk, "--draws", "30", "--out", many)[0] == 0
+
+    assert all(name in few.read_text(encoding="utf-8") for name in ("flash", "slide"))
+    assert "share of draws" in many.read_text(encoding="utf-8")

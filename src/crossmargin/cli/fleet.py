@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from crossmargin.cli import screen
-from crossmargin.cli.fleet_folder import opened
+from crossmargin.cli.fleet_folder import named, opened
 from crossmargin.cli.fleet_stress import stress_command
 from crossmargin.cli.fleet_watch import STATUSES, counted, watch_command
 from crossmargin.cli.options import json_option
@@ -18,7 +18,7 @@ from crossmargin.errors import InputError, UnsupportedError
 
 __all__ = ["command"]
 
-SHOWN = 20
+SHOWN, LARGE = 20, 100.0
 
 
 @click.group("fleet")
@@ -41,10 +41,18 @@ command.add_command(watch_command)
 @command.command("generate")
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--venue", default="binance", show_default=True, help="Whose rules and instruments.")
-@click.option("--accounts", default=10_000, show_default=True, help="How many accounts.")
-@click.option("--positions", default=5, show_default=True, help="Positions of each.")
-@click.option("--leverage", default=3.0, show_default=True, help="Median gross leverage.")
-@click.option("--isolated", default=0.0, show_default=True, help="Share of positions with margin of their own.")
+@click.option("--accounts", default=10_000, show_default=True, type=click.IntRange(min=1), help="How many accounts.")
+@click.option("--positions", default=5, show_default=True, type=click.IntRange(1, 100), help="Positions of each.")
+@click.option(
+    "--leverage", default=3.0, show_default=True, type=click.FloatRange(0.01, 1000), help="Median gross leverage."
+)
+@click.option(
+    "--isolated",
+    default=0.0,
+    show_default=True,
+    type=click.FloatRange(0, 1),
+    help="Share of isolated positions.",
+)
 @click.option("--parts", default=1, show_default=True, help="Files to write the accounts into.")
 @click.option("--seed", default=1, show_default=True, help="The same seed, the same fleet.")
 @json_option
@@ -56,6 +64,7 @@ def generate_command(
     Example: crossmargin fleet generate desk --venue okx --accounts 100000 --parts 4
     """
     from crossmargin.fleet import frames
+    from crossmargin.fleet.coverage import check_covered
     from crossmargin.fleet.generate import generate, made_up_marks, with_tiers
     from crossmargin.rulebook import load
 
@@ -64,7 +73,11 @@ def generate_command(
     if folder.exists() and any(folder.iterdir()):
         raise InputError("FOLDER", str(folder), "is not empty: a fleet is written into a new folder")
     book = load(venue)
-    marks = made_up_marks(book, with_tiers(book), seed)
+    check_covered(book)
+    names = with_tiers(book)
+    if not names:
+        raise UnsupportedError(f"{venue}: no tiers to make a fleet of: bring tables and a book.toml of your own")
+    marks = made_up_marks(book, names, seed)
     folder.mkdir(parents=True, exist_ok=True)
     with progress(parts, "accounts") as told:
         for index in range(parts):
@@ -99,7 +112,7 @@ def screen_command(folder: Path, marks: tuple[str, ...], as_json: bool) -> int:
     desk = opened(folder, marks)
     counts, exactly = np.zeros(3, np.int64), 0
     listed: list[tuple[str, str, float, float]] = []
-    with progress(len(desk.parts), "parts") as told:
+    with named(folder), progress(len(desk.parts), "parts") as told:
         for index, part in enumerate(desk.files()):
             found = screened(pack(_read(part), desk.rulebook), desk.marks)
             status = found.accounts()
@@ -108,6 +121,7 @@ def screen_command(folder: Path, marks: tuple[str, ...], as_json: bool) -> int:
             hit = np.flatnonzero(found.status == len(STATUSES) - 1)
             listed += [_pool_row(found, int(pool)) for pool in hit[: SHOWN - len(listed)].tolist()]
             told(index + 1)
+    desk.check(int(counts.sum()))
     worst = max((code for code in range(3) if counts[code]), default=0)
     totals = dict(zip(STATUSES, counts.tolist(), strict=True))
     if as_json:
@@ -117,9 +131,14 @@ def screen_command(folder: Path, marks: tuple[str, ...], as_json: bool) -> int:
     screen.say(f"{int(counts.sum()):,} accounts of {desk.rulebook.venue}: {counted(totals)}")
     screen.say(f"{exactly:,} pools were too near a threshold for floats and were decided exactly")
     if listed:
-        shown = [(name, pool, f"{equity:,.2f}", f"{need:,.2f}") for name, pool, equity, need in listed]
+        shown = [(name, pool, _amount(equity), _amount(need)) for name, pool, equity, need in listed]
         screen.table(("account", "pool", "equity", "required"), shown, title=f"In liquidation, the first {len(shown)}")
     return screen.STATUS_EXIT[STATUSES[worst]]
+
+
+def _amount(value: float) -> str:
+    """Two decimals of a large amount, six digits of a small one: coins are worth more than dollars."""
+    return f"{value:,.2f}" if abs(value) >= LARGE else f"{value:.6g}"
 
 
 def _pool_row(found: Any, pool: int) -> tuple[str, str, float, float]:  # noqa: ANN401 - a Screen, whose module loads late
@@ -133,7 +152,7 @@ def _pool_row(found: Any, pool: int) -> tuple[str, str, float, float]:  # noqa: 
 
 @command.command("compare")
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--sample", default=1000, show_default=True, help="Pools to assess one by one.")
+@click.option("--sample", default=1000, show_default=True, type=click.IntRange(min=1), help="Pools to assess exactly.")
 @click.option("--seed", default=1, show_default=True, help="Which pools are drawn.")
 @json_option
 def compare_command(folder: Path, sample: int, seed: int, as_json: bool) -> int:
@@ -146,7 +165,7 @@ def compare_command(folder: Path, sample: int, seed: int, as_json: bool) -> int:
     from crossmargin.fleet.audit import audit
 
     desk = opened(folder)
-    with progress(len(desk.parts), "parts") as told:
+    with named(folder), progress(len(desk.parts), "parts") as told:
         found = audit(desk, desk.marks, sample=sample, seed=seed, told=told)
     if as_json:
         screen.as_json(found._asdict())

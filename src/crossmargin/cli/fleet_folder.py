@@ -1,17 +1,20 @@
 """A fleet's folder with the book that may lie in it: instruments, tiers and prices that no rulebook knows."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from crossmargin.errors import InputError
+from crossmargin.errors import InputError, MissingDataError
 
 if TYPE_CHECKING:
     from crossmargin.fleet.frames import Folder
     from crossmargin.formats.account_file import Book
 
-__all__ = ["opened"]
+__all__ = ["named", "opened", "prices_of"]
 
-BOOK = "book.toml"
+HEAD, BOOK = "fleet.json", "book.toml"
+FORWARD = "forward:"
 
 
 def opened(path: Path, marks: tuple[str, ...] = ()) -> "Folder":
@@ -19,7 +22,7 @@ def opened(path: Path, marks: tuple[str, ...] = ()) -> "Folder":
 
     Args:
         path: The folder.
-        marks: Other marks than the folder's, ``INSTRUMENT=PRICE``.
+        marks: Other marks than the folder's, ``INSTRUMENT=PRICE``, or forward prices, ``forward:BTC=PRICE``.
 
     Raises:
         InputError: a file that is wrong, a book of another venue or with an account in it, or a mark of nothing.
@@ -33,21 +36,38 @@ def opened(path: Path, marks: tuple[str, ...] = ()) -> "Folder":
 
     folder, file = open_folder(path), path / BOOK
     if file.exists():
-        folder = _with_book(folder, read_book(file), str(file))
+        folder = _with_book(folder, read_book(file, venue=folder.rulebook.venue), str(file))
     given = amounts(marks, "--mark", Sign.POSITIVE)
-    for name in given:
-        if name not in folder.marks.mark:
-            raise InputError("--mark", name, "the fleet has no such instrument")
-    moved = msgspec.structs.replace(folder.marks, mark={**folder.marks.mark, **given})
-    return msgspec.structs.replace(folder, marks=moved)
+    if not given:
+        return folder
+    mark, forward = dict(folder.marks.mark), dict(folder.marks.forward)
+    for name, price in given.items():
+        kind, key = (forward, name.removeprefix(FORWARD)) if name.startswith(FORWARD) else (mark, name)
+        if key not in kind:
+            raise InputError("--mark", name, "the fleet has no such price")
+        kind[key] = price
+    return msgspec.structs.replace(folder, marks=msgspec.structs.replace(folder.marks, mark=mark, forward=forward))
+
+
+@contextmanager
+def named(path: Path) -> Iterator[None]:
+    """Say in which folder something is missing."""
+    try:
+        yield
+    except MissingDataError as error:
+        raise MissingDataError(f"{path}: {error}; here in {HEAD} or {BOOK}") from None
+
+
+def prices_of(folder: "Folder") -> frozenset[str]:
+    """Names under which a tick may move a price of the fleet."""
+    marks = folder.marks
+    return frozenset([*marks.mark, *marks.fx, *(f"{FORWARD}{name}" for name in marks.forward)])
 
 
 def _with_book(folder: "Folder", book: "Book", source: str) -> "Folder":
     import msgspec
 
     ours, theirs = folder.rulebook, book.rulebook
-    if theirs.venue != ours.venue:
-        raise InputError(source, "venue", f'"{theirs.venue}" is not the fleet\'s, "{ours.venue}"')
     if theirs.rules.account_modes[0] != ours.rules.account_modes[0]:
         raise InputError(source, "account_mode", f'is not the fleet\'s, "{ours.rules.account_modes[0]}"')
     held = [name for name in ("balances", "positions", "orders") if getattr(book.account, name)]

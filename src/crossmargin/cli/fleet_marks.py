@@ -39,7 +39,7 @@ def from_lines(path: str) -> Iterator[Iterable[Moved]]:
         InputError: a file that can't be read, or a line that is none; by file and line.
     """
     if path == "-":
-        yield _parsed(sys.stdin, path)
+        yield _parsed(sys.stdin, "standard input")
         return
     try:
         with Path(path).open(encoding="utf-8") as file:

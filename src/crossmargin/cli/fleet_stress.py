@@ -1,18 +1,19 @@
 """`crossmargin fleet stress`: what many scenarios would do to a fleet."""
 
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from crossmargin.cli import screen
-from crossmargin.cli.fleet_folder import opened
+from crossmargin.cli.fleet_folder import named, opened
+from crossmargin.cli.fleet_scenarios import GRID, kinds, pairs, scenarios_of
 from crossmargin.cli.options import json_option
 from crossmargin.errors import InputError
 
 if TYPE_CHECKING:
+    from crossmargin.cascade import Deepened
     from crossmargin.fleet.frames import Folder
     from crossmargin.fleet.scenarios import Scenarios
     from crossmargin.fleet.stress import Totals
@@ -20,8 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["stress_command"]
 
 WORST_SHOWN = 10
-GRID = [round(-0.5 + 0.1 * step, 1) for step in range(11)]
-DAYS_A_YEAR = 365
+BARS_MAX = 20
 
 _OPTIONS = [
     click.option("--grid", metavar="COIN", help="The coin, -50 % to +50 %, against all others; the default: BTC."),
@@ -29,7 +29,7 @@ _OPTIONS = [
     click.option("--crash", "crashes", multiple=True, metavar="NAME", help="The extremes of a named crash (repeat)."),
     click.option("--market", "moves", multiple=True, type=float, metavar="MOVE", help="A move of the market (repeat)."),
     click.option("--beta", "betas", multiple=True, metavar="COIN=BETA", help="With --market: what a coin follows by."),
-    click.option("--draws", type=int, metavar="N", help="Draw N moves of a day from a Student t."),
+    click.option("--draws", type=click.IntRange(min=1), metavar="N", help="Draw N moves of a day from a Student t."),
     click.option("--volatility", default=0.8, show_default=True, help="With --draws: volatility a year of every coin."),
     click.option("--correlation", default=0.6, show_default=True, help="With --draws: between any two coins."),
     click.option("--degrees", default=4.0, show_default=True, help="With --draws: degrees of freedom, above 2."),
@@ -65,66 +65,22 @@ def stress_command(folder: Path, place: str, out: str | None, as_json: bool, **c
     if out is not None and not out.lower().endswith(".svg"):
         raise InputError("--out", out, "the picture is SVG: the name has to end in .svg")
     desk = opened(folder)
-    if not 0 < chosen["implied"] < float("inf"):
-        raise InputError("--implied", str(chosen["implied"]), "has to be above zero")
-    cases, spread = replace(_scenarios(desk, chosen), volatility=chosen["implied"]), on(place)
-    if chosen["depths"]:
-        cases = _cascaded(desk, cases, chosen["depths"])
-    with progress(len(desk.parts), "parts") as told:
+    cases, spread, rounds = scenarios_of(desk, chosen), on(place), None
+    with named(folder), progress(len(desk.parts), "parts") as told:
+        if chosen["depths"]:
+            deep = _cascaded(desk, cases, chosen["depths"])
+            cases, rounds = deep.scenarios, deep.rounds.tolist()
         totals = stress_folder(desk, cases, spread, told)
     if out is not None:
-        _draw(out, cases, totals, chosen["grid"] or (None if _kinds(chosen) else "BTC"))
+        _draw(out, cases, totals, chosen["grid"] or (None if kinds(chosen) else "BTC"))
     if as_json:
-        screen.as_json(_document(desk, cases, totals, out))
+        screen.as_json(_document(desk, cases, totals, rounds, out))
     else:
-        _show(desk, cases, totals, out)
+        _show(desk, cases, totals, rounds, out)
     return 0
 
 
-def _kinds(chosen: dict[str, Any]) -> list[str]:
-    return [name for name in ("grid", "shocks", "crashes", "moves", "draws") if chosen[name]]
-
-
-def _scenarios(desk: "Folder", chosen: dict[str, Any]) -> "Scenarios":
-    """The one kind of scenarios that was asked for."""
-    from crossmargin.fleet import scenarios
-
-    kinds = _kinds(chosen)
-    if len(kinds) > 1 and set(kinds) != {"shocks", "crashes"}:
-        raise InputError(
-            "stress", "", "one kind of scenarios at a time: --grid, --shock and --crash, --market, or --draws"
-        )
-    book, names = desk.rulebook, list(desk.marks.mark)
-    coins = list(dict.fromkeys(book.instrument(name).base for name in names))
-    if chosen["shocks"] or chosen["crashes"]:
-        shocks = dict(_shock(each) for each in chosen["shocks"]) | dict(_crash(each) for each in chosen["crashes"])
-        return scenarios.of_coins(book, names, shocks)
-    if chosen["moves"]:
-        betas = dict(_pair("--beta", each) for each in chosen["betas"])
-        return scenarios.by_betas(book, names, betas, list(chosen["moves"]))
-    if chosen["draws"]:
-        return _drawn(desk, coins, chosen)
-    coin = chosen["grid"] or "BTC"
-    if coin not in coins:
-        raise InputError("--grid", coin, f"the fleet has {', '.join(coins)}")
-    return scenarios.grid(book, names, coin, GRID, GRID)
-
-
-def _drawn(desk: "Folder", coins: list[str], chosen: dict[str, Any]) -> "Scenarios":
-    """Moves of a day."""
-    import numpy as np
-
-    from crossmargin.fleet.scenarios import student_t
-
-    variance = chosen["volatility"] ** 2 / DAYS_A_YEAR
-    covariance = variance * (chosen["correlation"] + (1 - chosen["correlation"]) * np.eye(len(coins)))
-    names = list(desk.marks.mark)
-    return student_t(
-        desk.rulebook, names, coins, covariance, count=chosen["draws"], degrees=chosen["degrees"], seed=chosen["seed"]
-    )
-
-
-def _cascaded(desk: "Folder", cases: "Scenarios", depths: tuple[str, ...]) -> "Scenarios":
+def _cascaded(desk: "Folder", cases: "Scenarios", depths: tuple[str, ...]) -> "Deepened":
     """The scenarios with the price impact of all liquidations of the fleet in them."""
     from crossmargin.cascade import deepened
     from crossmargin.fleet.columns import joined
@@ -132,44 +88,17 @@ def _cascaded(desk: "Folder", cases: "Scenarios", depths: tuple[str, ...]) -> "S
     from crossmargin.fleet.pack import pack
 
     fleet = pack(joined([read_part(part) for part in desk.files()]), desk.rulebook)
-    depth = dict(_pair("--depth", each) for text in depths for each in text.split(","))
-    return deepened(fleet, desk.marks, cases, depth).scenarios
-
-
-def _pair(option: str, text: str) -> tuple[str, float]:
-    name, _, number = text.partition("=")
-    try:
-        return name.strip(), float(number)
-    except ValueError:
-        raise InputError(option, text, "expected NAME=NUMBER") from None
-
-
-def _shock(text: str) -> tuple[str, dict[str, float]]:
-    name, colon, rest = text.partition(":")
-    if not colon:
-        raise InputError("--shock", text, "expected NAME:COIN=MOVE, for example flash:BTC=-0.3,*=-0.5")
-    return name, dict(_pair("--shock", each) for each in rest.split(","))
-
-
-def _crash(name: str) -> tuple[str, dict[str, float]]:
-    """Each coin's deepest level of a named path, or its highest where it rises more; others move as Bitcoin does."""
-    from crossmargin.market.paths import named_scenarios
-
-    known = named_scenarios()
-    if name not in known:
-        raise InputError("--crash", name, f"choose one of {', '.join(known)}")
-    moves = {}
-    for coin, points in known[name].levels.items():
-        extremes = [float(point.level / points[0].level) - 1 for point in points]
-        moves[coin] = max(extremes, key=abs)
-    return name, moves | {"*": moves.get("BTC", 0.0)}
+    coins = [desk.rulebook.instrument(name).base for name in desk.marks.mark]
+    return deepened(fleet, desk.marks, cases, pairs("--depth", depths, list(dict.fromkeys(coins))))
 
 
 def _draw(out: str, cases: "Scenarios", totals: "Totals", coin: str | None) -> None:
-    from crossmargin.cli.fleet_pictures import heat_map, loss_curve
+    from crossmargin.cli.fleet_pictures import heat_map, loss_bars, loss_curve
 
     if coin:
         picture = heat_map(GRID, totals.insurance.tolist(), coin=coin)
+    elif len(cases) <= BARS_MAX and not cases.probability:
+        picture = loss_bars(cases.names, totals.shortfall.tolist(), totals.insurance.tolist())
     else:
         picture = loss_curve(totals.shortfall.tolist(), totals.insurance.tolist(), drawn=cases.probability)
     try:
@@ -185,11 +114,14 @@ def _rows(cases: "Scenarios", totals: "Totals") -> list[tuple[str, float, int, f
     ]
 
 
-def _document(desk: "Folder", cases: "Scenarios", totals: "Totals", out: str | None) -> dict[str, Any]:
+def _document(
+    desk: "Folder", cases: "Scenarios", totals: "Totals", rounds: list[int] | None, out: str | None
+) -> dict[str, Any]:
     names = ("scenario", "pnl", "liquidated", "shortfall", "insurance")
     return {
         "venue": desk.rulebook.venue,
-        "accounts": desk.accounts,
+        "accounts": totals.accounts,
+        "cascade_rounds": rounds,
         "pools": totals.pools,
         "left_out": totals.left_out,
         "scenarios": [dict(zip(names, row, strict=True)) for row in _rows(cases, totals)],
@@ -200,8 +132,11 @@ def _document(desk: "Folder", cases: "Scenarios", totals: "Totals", out: str | N
     }
 
 
-def _show(desk: "Folder", cases: "Scenarios", totals: "Totals", out: str | None) -> None:
-    screen.say(f"{desk.accounts:,} accounts of {desk.rulebook.venue}, {len(cases):,} scenarios; USD, by floats")
+def _show(desk: "Folder", cases: "Scenarios", totals: "Totals", rounds: list[int] | None, out: str | None) -> None:
+    screen.say(f"{totals.accounts:,} accounts of {desk.rulebook.venue}, {len(cases):,} scenarios; USD, by floats")
+    if rounds is not None:
+        moved = sum(each > 0 for each in rounds)
+        screen.say(f"Cascade: forced sales moved prices in {moved:,} scenarios, up to {max(rounds)} times in one")
     rows = sorted(_rows(cases, totals), key=lambda row: (-row[4], -row[3]))[:WORST_SHOWN]
     shown = [(name, f"{pnl:,.0f}", f"{hit:,}", f"{short:,.0f}", f"{need:,.0f}") for name, pnl, hit, short, need in rows]
     title = "Scenarios" if len(cases) <= WORST_SHOWN else f"The worst {WORST_SHOWN}, by insurance need"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from crossmargin.cli import screen
-from crossmargin.cli.fleet_folder import opened
+from crossmargin.cli.fleet_folder import named, opened, prices_of
 from crossmargin.cli.options import json_option
 from crossmargin.errors import InputError
 
@@ -44,21 +44,26 @@ def watch_command(folder: Path, ticks: str, url: str | None, as_json: bool) -> i
     from crossmargin.fleet.watch import Watch
 
     found = opened(folder)
-    with _source(ticks, url, list(found.marks.mark)) as source:
+    with named(folder), _source(ticks, url, list(found.marks.mark)) as source:
         read = []
         with progress(len(found.parts), "parts") as told:
             for part in found.files():
                 read.append(read_part(part))
                 told(len(read))
-        watch = Watch(pack(joined(read), found.rulebook), found.marks)
+        columns = joined(read)
+        found.check(len(columns))
+        watch = Watch(pack(columns, found.rulebook), found.marks)
+        known = prices_of(found) | set(watch.fleet.tables.movers)
         if not as_json:
             screen.say(f"{len(watch.fleet.columns):,} accounts of {found.rulebook.venue}: {_pools(watch)}")
-        played = [0]
+        played, strange = [0], set[str]()
         try:
-            _follow(watch, source, played, as_json)
+            _follow(watch, _heard(source, known, strange), played, as_json)
         finally:
             if not as_json:
                 screen.say(f"{played[0]:,} ticks, {watch.wakes:,} pools looked at, {watch.exactly:,} decided exactly")
+                if watch.sweeps:
+                    screen.say(f"{watch.sweeps:,} of the ticks were too large for that: every pool was looked at")
                 screen.say(f"Now: {_pools(watch)}")
     return screen.STATUS_EXIT[STATUSES[int(watch.state.max(initial=0))]]
 
@@ -71,6 +76,16 @@ def _source(ticks: str, url: str | None, instruments: list[str]) -> "AbstractCon
     if ticks != "-":
         raise InputError("--marks", url, "marks come from --ticks or from --marks, not from both")
     return from_socket(url, instruments)
+
+
+def _heard(source: "Iterable[Moved]", known: frozenset[str], strange: set[str]) -> "Iterable[Moved]":
+    """What comes, with one warning for each name that is no price of the fleet: it may be misspelt."""
+    for moved in source:
+        for name in moved.marks:
+            if name not in known and name not in strange:
+                strange.add(name)
+                click.echo(f"crossmargin: line {moved.number}: {name}: no price of the fleet, ignored", err=True)
+        yield moved
 
 
 def _follow(watch: "Watch", source: "Iterable[Moved]", played: list[int], as_json: bool) -> None:

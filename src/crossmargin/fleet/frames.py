@@ -63,6 +63,12 @@ class Folder(Struct, frozen=True, kw_only=True):
         """Path of each part without its ending: what a worker anywhere is told."""
         return [str(self.path / part) for part in self.parts]
 
+    def check(self, accounts: int) -> None:
+        """Refuse tables that hold other accounts than the head says: a part may be missing, or one too many."""
+        if accounts != self.accounts:
+            problem = f"says {self.accounts:,}, the tables hold {accounts:,}"
+            raise InputError(str(self.path / HEAD), "accounts", problem)
+
 
 def columns_of_frames(balances: object, positions: object, *, source: str = "frame") -> Columns:
     """Columns of two tables of any Arrow kind.

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from crossmargin.domain.marks import Marks
-from crossmargin.errors import CrossMarginError, InputError, UnsupportedError
+from crossmargin.errors import CrossMarginError, InputError, MissingDataError, UnsupportedError
 from crossmargin.fleet.frames import Folder, read_part
 from crossmargin.fleet.pack import pack
 from crossmargin.fleet.scenarios import Scenarios
@@ -44,6 +44,7 @@ class Refused:
     """Why a part could not be done, in one line: exceptions lose their parts on the way between processes."""
 
     why: str
+    missing: bool = False
 
 
 Outcome = Totals | Refused
@@ -63,16 +64,19 @@ def stress_folder(
 
     Raises:
         CrossMarginError: a part that can't be read or valued; the work is stopped then.
+        InputError: the parts hold other accounts than the folder says.
     """
     job = Job(folder.rulebook, folder.marks, scenarios)
     found = []
     with closing(spread(job, folder.files())) as outcomes:
         for outcome in outcomes:
             if isinstance(outcome, Refused):
-                raise CrossMarginError(outcome.why)
+                raise (MissingDataError if outcome.missing else CrossMarginError)(outcome.why)
             found.append(outcome)
             told(len(found))
-    return merged(found)
+    totals = merged(found)
+    folder.check(totals.accounts)
+    return totals
 
 
 def on(place: str) -> Spread:
@@ -85,7 +89,7 @@ def on(place: str) -> Spread:
     kind, _, rest = place.partition(":")
     if place == "here":
         return here
-    if kind == "pool" and (not rest or rest.isdigit()):
+    if kind == "pool" and (not rest or (rest.isdigit() and int(rest))):
         return lambda job, parts: _pool(job, parts, int(rest or 0))
     if kind == "ray":
         return lambda job, parts: _ray(job, parts, place if rest else None)
@@ -189,4 +193,4 @@ def attempt(job: Job, part: str) -> Outcome:
     try:
         return job(part)
     except CrossMarginError as error:
-        return Refused(str(error))
+        return Refused(str(error), isinstance(error, MissingDataError))

@@ -33,6 +33,7 @@ class Totals:
         shortfall: What pools lack to their requirement, by scenario.
         insurance: What pools owe when all is lost, by scenario: the need of an insurance fund.
         liquidated: Pools at or below their requirement, by scenario.
+        accounts: Accounts, those of pools left out among them.
         pools: Pools stressed.
         left_out: Pools that only the exact function can value, which no total counts.
         lost: Shortfall of all pools over all scenarios.
@@ -44,6 +45,7 @@ class Totals:
     shortfall: Floats
     insurance: Floats
     liquidated: Floats
+    accounts: int
     pools: int
     left_out: int
     lost: float
@@ -68,6 +70,7 @@ class Totals:
             self.shortfall + other.shortfall,
             self.insurance + other.insurance,
             self.liquidated + other.liquidated,
+            self.accounts + other.accounts,
             self.pools + other.pools,
             self.left_out + other.left_out,
             self.lost + other.lost,
@@ -118,6 +121,7 @@ def stress(fleet: Fleet, marks: Marks, scenarios: Scenarios) -> Stressed:
         shortfall=shortfall,
         insurance=insurance,
         liquidated=liquidated,
+        accounts=len(fleet.columns),
         pools=int((~left_out).sum()),
         left_out=int(left_out.sum()),
         lost=float(lost.sum()),
