@@ -97,10 +97,12 @@ def test_numbers_too_long_for_a_machine_word_stay_exact() -> None:
         ("margin_mode", "cash", "'cash' is none of cross, isolated"),
         ("contracts", "1e3", "'1e3' is not a number"),
         ("contracts", 0.5, "Float64 is not exact"),
-        ("contracts", "-1", "zero or more"),
-        ("entry_price", "0", "above zero"),
-        ("leverage", 0, "above zero"),
+        ("contracts", "-1", 'account "a", BTCUSDT: has to be zero or more, got -1'),
+        ("entry_price", "0", 'account "a", BTCUSDT: has to be above zero, got 0'),
+        ("leverage", 0, "above zero, got 0"),
+        ("margin", "5", 'account "a", BTCUSDT: a cross position has none'),
         ("instrument", None, "rows are empty"),
+        ("account", "", "1 rows are empty"),
         ("entry_price", "9" * 40, "more than 38 digits"),
     ],
 )
@@ -109,8 +111,16 @@ def test_a_bad_column_is_refused_by_name(column: str, value: object, says: str) 
     balances, positions = tables()
     positions = positions.with_columns(pl.Series(column, [value], strict=False))
 
-    with pytest.raises(InputError, match=f"{column}: .*{says}"):
+    with pytest.raises(InputError, match=f"{column}.*{says}"):
         columns_of_frames(balances, positions)
+
+
+def test_two_balances_in_one_currency_are_refused() -> None:
+    """By account and currency."""
+    balances, positions = tables()
+
+    with pytest.raises(InputError, match=r'balance, account "a": two rows of USDT'):
+        columns_of_frames(pl.concat([balances, balances]), positions)
 
 
 def test_a_missing_column_is_refused_by_name() -> None:
@@ -127,6 +137,10 @@ def test_a_folder_without_head_or_with_a_broken_part_is_refused(tmp_path: Path) 
         open_folder(tmp_path)
     (tmp_path / "fleet.json").write_text('{"venue": "okx", "accounts": 1, "marks": {"X": "-1"}}')
     with pytest.raises(InputError, match="marks"):
+        open_folder(tmp_path)
+    (tmp_path / "fleet.json").write_text('{"venue": "moon", "accounts": 1, "marks": {}}')
+    (tmp_path / "part-00000.positions.parquet").write_text("nothing")
+    with pytest.raises(InputError, match=r'fleet\.json: venue: "moon"'):
         open_folder(tmp_path)
     (tmp_path / "part-00000.balances.parquet").write_text("nothing")
     with pytest.raises(InputError, match="can't be read"):

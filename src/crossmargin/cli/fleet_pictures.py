@@ -10,7 +10,7 @@ WIDTH, HEIGHT = 760, 640
 LEFT, TOP, RIGHT, BOTTOM = 90, 70, 730, 560
 INK, FAINT, LINE, SECOND = "#1d2733", "#d7dde4", "#b3261e", "#1f6feb"
 STEPS = 4
-NAMES, NAME_MAX, MANY = 190, 26, 8
+NAMES, NAME_MAX, BAR = 190, 26, 60
 
 
 def heat_map(moves: Sequence[float], values: Sequence[float], *, coin: str) -> str:
@@ -74,19 +74,18 @@ def loss_bars(names: Sequence[str], shortfall: Sequence[float], insurance: Seque
     >>> loss_bars(["flash", "slide"], [1.0, 3.0], [0.0, 1.0]).count("<rect")
     5
     """
-    canvas = Canvas(WIDTH, HEIGHT, title="Shortfall and insurance need by scenario")
+    canvas = Canvas(WIDTH, TOP + 20 + len(names) * BAR, title="Shortfall and insurance need by scenario")
     canvas.text(20, 34, "Shortfall and insurance need by scenario, USD", font_size=19, fill=INK)
     canvas.text(20, 56, "shortfall", font_size=13, fill=LINE)
     canvas.text(86, 56, "insurance need", font_size=13, fill=SECOND)
     across = Axis((0.0, max([*shortfall, *insurance, 1.0])), (NAMES, RIGHT - 60))
-    high = (BOTTOM - TOP) / max(len(names), MANY)
     for index, name in enumerate(names):
-        y = TOP + 10 + index * high
-        canvas.text(NAMES - 8, y + high / 2, name[:NAME_MAX], font_size=12, fill=INK, anchor="end")
+        y = TOP + 10 + index * BAR
+        canvas.text(NAMES - 8, y + BAR / 2, name[:NAME_MAX], font_size=12, fill=INK, anchor="end")
         for row, (value, colour) in enumerate(((shortfall[index], LINE), (insurance[index], SECOND))):
-            top = y + row * high * 0.4
-            canvas.rect(NAMES, top, max(across(value) - NAMES, 1.0), high * 0.36, fill=colour)
-            canvas.text(across(value) + 6, top + high * 0.27, _short(value), font_size=11, fill=colour)
+            top = y + row * BAR * 0.4
+            canvas.rect(NAMES, top, max(across(value) - NAMES, 1.0), BAR * 0.36, fill=colour)
+            canvas.text(across(value) + 6, top + BAR * 0.27, _short(value), font_size=11, fill=colour)
     return canvas.render()
 
 

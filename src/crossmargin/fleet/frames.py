@@ -25,7 +25,7 @@ from crossmargin.domain.arithmetic import plain
 from crossmargin.domain.documents import convert
 from crossmargin.domain.marks import Marks
 from crossmargin.domain.numbers import Positive
-from crossmargin.errors import InputError
+from crossmargin.errors import InputError, RulebookError
 from crossmargin.fleet.arrays import Amounts, Codes, Decimals, Ints, Scaled
 from crossmargin.fleet.columns import Columns
 from crossmargin.rulebook import load
@@ -103,7 +103,19 @@ def columns_of_frames(balances: object, positions: object, *, source: str = "fra
         hedge=np.zeros(len(ids), np.bool_),
     )
     _bounds(columns, source)
+    _once(cash, source)
     return columns
+
+
+def _once(cash: pl.DataFrame, source: str) -> None:
+    """An account has one balance in a currency."""
+    for account, currency in (
+        cash.filter(cash.select("account", "currency").is_duplicated())
+        .head(1)
+        .select("account", "currency")
+        .iter_rows()
+    ):
+        raise InputError(source, f'balance, account "{account}"', f"two rows of {currency}")
 
 
 def _frame(frame: object, wanted: Sequence[str], source: str) -> pl.DataFrame:
@@ -114,7 +126,11 @@ def _frame(frame: object, wanted: Sequence[str], source: str) -> pl.DataFrame:
         if name != "margin" and found[name].null_count():
             raise InputError(source, name, f"{found[name].null_count()} rows are empty")
     text = [name for name in wanted if name in ("account", "currency", "instrument", "side", "margin_mode")]
-    return found.select(wanted).with_columns(pl.col(text).cast(pl.String))
+    found = found.select(wanted).with_columns(pl.col(text).cast(pl.String))
+    for name in text:
+        if (found[name] == "").any():
+            raise InputError(source, name, f"{(found[name] == '').sum()} rows are empty")
+    return found
 
 
 def _codes(names: pl.Series) -> tuple[Ints, tuple[str, ...]]:
@@ -167,15 +183,22 @@ def _numerals(column: pl.Series, source: str) -> pl.Series:
 
 def _bounds(columns: Columns, source: str) -> None:
     """Refuse amounts that no account has."""
-    least = {"contracts": 0.0, "margin": 0.0}
-    for name in ("contracts", "entry_price", "leverage", "margin"):
-        values = getattr(columns, name).floats()
-        if not len(values):
-            continue
-        if name in least and values.min() < 0.0:
-            raise InputError(source, name, "has to be zero or more")
-        if name not in least and values.min() <= 0.0:
-            raise InputError(source, name, "has to be above zero")
+    for name, from_zero in (("contracts", True), ("entry_price", False), ("leverage", False), ("margin", True)):
+        amounts = getattr(columns, name)
+        values = amounts.floats()
+        wrong = np.flatnonzero(values < 0.0 if from_zero else values <= 0.0)[:1].tolist()
+        for index in wrong:
+            problem = f"has to be {'zero or more' if from_zero else 'above zero'}, got {plain(amounts.decimal(index))}"
+            raise InputError(source, f"{name}, {_whose(columns, index)}", problem)
+    given = np.flatnonzero(columns.margin_given & ~columns.isolated)[:1].tolist()
+    for index in given:
+        raise InputError(source, f"margin, {_whose(columns, index)}", "a cross position has none: leave it empty")
+
+
+def _whose(columns: Columns, index: int) -> str:
+    """Account and instrument of a position."""
+    account = int(np.searchsorted(columns.start, index, side="right")) - 1
+    return f'account "{columns.ids[account]}", {columns.instruments[columns.instrument[index]]}'
 
 
 def frames_of(columns: Columns) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -269,9 +292,13 @@ def open_folder(path: Path) -> Folder:
     parts = sorted(each.name.removesuffix(".positions.parquet") for each in path.glob("part-*.positions.parquet"))
     if not parts:
         raise InputError(str(path), "", "has no part-*.positions.parquet")
+    try:
+        rulebook = load(head.venue, head.on, head.account_mode)
+    except RulebookError as error:
+        raise InputError(str(file), error.key, f'"{head.venue}": {error.problem}') from None
     return Folder(
         path=path,
-        rulebook=load(head.venue, head.on, head.account_mode),
+        rulebook=rulebook,
         marks=Marks(mark=dict(head.marks), fx=dict(head.fx), forward=dict(head.forward)),
         accounts=head.accounts,
         parts=tuple(parts),
