@@ -52,7 +52,7 @@ void revalue(long n, const uint32_t *restrict bounds, uint16_t *restrict row, co
     }
     double held = need - deducted[a];
     equity[a] = worth; initial[a] = margin; required[a] = held; ratio[a] = worth / held;
-    error += each / least_rate * held;
+    error += each / least_rate * fabs(held);
     if (__builtin_expect(worth - warn * held > error, 1)) { status[a] = 0; continue; }
     status[a] = verdict(worth, held, warn, error);
     if (__builtin_expect(status[a] == 3, 0)) {

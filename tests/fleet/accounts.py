@@ -203,3 +203,27 @@ def _balance(random: Random, currency: str, positions: tuple[Position, ...], boo
             face = each.contracts * instrument.unit
             total += face / each.entry_price if instrument.inverse else face * each.entry_price
     return (total * random.randint(0, 400) / 1000 + random.randint(0, 1000)).quantize(D("0.00000001"))
+
+
+def ties(times: int, entry: Decimal) -> tuple[list[Account], dict[str, Decimal], Rulebook]:
+    """300 accounts whose equity is exactly so many times their requirement of 0.5 %, their marks and their rules.
+
+    Longs carry shorts of the same value. Entries at a thousandth of the marks leave little cash: what rounds is the sum
+    of values; at a thousand times the marks what rounds is the cash.
+    """
+    random, book = Random(times), load("textbook")
+    mark = {f"C{n}-USDT-SWAP": D(random.randint(50_000, 500_000)) / 10 for n in range(20)}
+    accounts = []
+    for _ in range(300):
+        held, equity, profit = [], D(0), D(0)
+        names = random.sample(list(mark), 6)
+        for name, other in zip(names[:3], names[3:], strict=True):
+            size = D(random.randint(1, 500_000)) / 1000
+            against = (size * mark[name] / mark[other]).quantize(D("0.001")) + D("0.001")
+            for which, side, contracts in ((name, Side.LONG, size), (other, Side.SHORT, against)):
+                price = mark[which] * entry
+                held.append(Position(instrument=which, side=side, contracts=contracts, entry_price=price))
+                profit += side.sign * contracts * (mark[which] - price)
+                equity += times * contracts * mark[which] * D("0.005")
+        accounts.append(Account(balances={"USDT": equity - profit}, positions=tuple(held)))
+    return accounts, mark, book

@@ -298,10 +298,12 @@ def test_a_fleet_trades_what_its_own_book_lists(fleet: Callable[..., Ran], optio
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (("venue = \"okx\"", "venue = \"textbook\""), 'book.toml: venue: \'textbook\' contradicts'),
+        (("venue = \"okx\"", "venue = \"textbook\""), 'book.toml: venue: "textbook" is not the fleet'),
         (("forward =", "balances = { BTC = \"1\" }\nforward ="), "book.toml: balances: a fleet's accounts stand"),
-        (("venue = \"okx\"", "venue = \"okx\"\naccount_mode = \"multi_currency\""), "book.toml: account_mode: is not"),
-        (("strike = \"80000\"", "strike = \"0\""), "book.toml"),
+        (("venue = \"okx\"", "venue = \"okx\"\naccount_mode = \"multi_currency\""), 'account_mode: "multi_currency"'),
+        (("strike = \"80000\"", "strike = \"0\""), "book.toml: instruments"),
+        (("forward =", "interest = { USDT = \"5000\" }\nforward ="), "book.toml: interest: a fleet's accounts stand"),
+        (("forward =", "position_mode = \"hedge\"\nforward ="), "book.toml: position_mode: a fleet's accounts stand"),
     ],
 )  # fmt: skip
 def test_a_book_that_does_not_fit_is_refused(
@@ -392,3 +394,42 @@ def test_a_few_scenarios_are_bars_with_names(fleet: Callable[..., Ran], desk: Pa
 
     assert all(name in few.read_text(encoding="utf-8") for name in ("flash", "slide"))
     assert "share of draws" in many.read_text(encoding="utf-8")
+
+
+def test_a_book_is_of_the_day_of_the_fleet(fleet: Callable[..., Ran], desk: Path) -> None:
+    """The head says which day; a book without one follows it, another day is refused. SOL had no tiers in 2021."""
+    head = json.loads((desk / "fleet.json").read_text(encoding="utf-8"))
+    (desk / "fleet.json").write_text(json.dumps({**head, "on": "2021-01-01"}), encoding="utf-8")
+    without = fleet("screen", desk)
+    (desk / "book.toml").write_text('venue = "binance"\n', encoding="utf-8")
+
+    assert without[0] == 1
+    assert fleet("screen", desk) == without
+    (desk / "book.toml").write_text('venue = "binance"\nas_of = "2026-01-01"\n', encoding="utf-8")
+    assert 'book.toml: as_of: "2026-01-01" is not the fleet\'s, "2021-01-01"' in fleet("screen", desk)[2]
+
+
+TIERS = """[[tiers]]
+families = ["BTCUSDT"]
+effective_from = 2026-11-01
+source = "a test"
+columns = ["up_to", "maintenance_rate", "deduction", "max_leverage"]
+rows = [["", "0.9", "0", "1"]]
+"""
+
+
+def test_tiers_that_a_user_fetched_count_with_and_without_a_book(
+    fleet: Callable[..., Ran], desk: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A table of 90 % for BTCUSDT: the same statuses by both roads, and others than before."""
+    before = json.loads(fleet("screen", desk, "--json")[1])["accounts"]
+    (tmp_path / "tiers").mkdir()
+    (tmp_path / "tiers" / "binance@2026-11-01.toml").write_text(TIERS, encoding="utf-8")
+    for place in ("crossmargin.formats.user_folder", "crossmargin.formats.book_builder"):
+        monkeypatch.setattr(f"{place}.user_tier_folder", lambda: tmp_path / "tiers")
+
+    without = json.loads(fleet("screen", desk, "--json")[1])["accounts"]
+    (desk / "book.toml").write_text('venue = "binance"\n', encoding="utf-8")
+
+    assert json.loads(fleet("screen", desk, "--json")[1])["accounts"] == without
+    assert without["liquidation"] > before["liquidation"]

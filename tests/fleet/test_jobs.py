@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from crossmargin.errors import CrossMarginError, InputError, UnsupportedError
@@ -79,7 +80,10 @@ def test_a_killed_worker_changes_nothing(folder: Folder, monkeypatch: pytest.Mon
     assert_equal(found, jobs.stress_folder(folder, cases(folder), jobs.here))
 
 
-def test_a_worker_that_dies_while_others_start_changes_nothing(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("error", [OSError("handle is closed"), ValueError("bad value(s) in fds_to_keep")])
+def test_a_worker_that_dies_while_others_start_changes_nothing(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
     """The executor may close its queue under a process that is being started: that is a broken pool like any other."""
     import concurrent.futures
 
@@ -88,7 +92,7 @@ def test_a_worker_that_dies_while_others_start_changes_nothing(folder: Folder, m
     def late(pool: Any, *arguments: Any) -> Any:  # noqa: ANN401 - stands in for a method of the standard library
         if not refused:
             refused.append(1)
-            raise OSError("handle is closed")
+            raise error
         return plain(pool, *arguments)
 
     monkeypatch.setattr(concurrent.futures.ProcessPoolExecutor, "submit", late)
@@ -97,6 +101,19 @@ def test_a_worker_that_dies_while_others_start_changes_nothing(folder: Folder, m
 
     assert refused
     assert_equal(found, jobs.stress_folder(folder, cases(folder), jobs.here))
+
+
+def test_a_pool_that_can_not_start_says_why(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Out of file numbers, for one: told after the last try, with the reason."""
+    import concurrent.futures
+
+    def never(*_: Any) -> Any:  # noqa: ANN401 - stands in for a method of the standard library
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(concurrent.futures.ProcessPoolExecutor, "submit", never)
+
+    with pytest.raises(UnsupportedError, match=r"4 parts were not done; last: no worker .* Too many open files"):
+        jobs.stress_folder(folder, cases(folder), jobs.on("pool:2"))
 
 
 def test_who_stops_early_leaves_nobody_at_work(folder: Folder) -> None:
@@ -117,7 +134,7 @@ def test_who_stops_early_leaves_nobody_at_work(folder: Folder) -> None:
 
 def test_an_error_in_a_part_is_told(folder: Folder, tmp_path: Path) -> None:
     """A file that is gone is one line with its name, not a broken pool."""
-    gone = Folder(path=tmp_path, rulebook=folder.rulebook, marks=folder.marks, accounts=1, parts=("part-00000",))
+    gone = msgspec.structs.replace(folder, path=tmp_path, accounts=1, parts=("part-00000",))
 
     for place in ("here", "pool:1"):
         with pytest.raises(CrossMarginError, match=r"part-00000\.balances\.parquet: can't be read: no such file"):

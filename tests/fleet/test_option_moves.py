@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from crossmargin.domain.account import Account, Position, Side
+from crossmargin.domain.account import Account, Order, OrderSide, Position, Side
 from crossmargin.domain.marks import Marks
 from crossmargin.errors import InputError, MissingDataError, UnsupportedError
 from crossmargin.fleet.columns import columns_of
@@ -95,7 +95,7 @@ def test_accounts_with_options_are_valued_as_the_exact_function_does(venue: str)
     accounts = [account_of(venue, random, book) for _ in range(80)]
     fleet, marks = pack(columns_of(accounts, book), book), marks_of(venue, random, spread=0.05)
     moved = by_betas(book, list(marks.mark), {"ETH": 1.4}, [-0.4, -0.1, 0.1, 0.3])
-    cases = Scenarios(moved.names, moved.instruments, moved.factor, volatility=2.0)
+    cases = Scenarios(moved.names, moved.instruments, moved.factor, implied_factor=2.0)
 
     found = stress(fleet, marks, cases).totals
 
@@ -186,3 +186,40 @@ def test_a_short_option_without_its_terms_is_refused(missing: str) -> None:
 
     with pytest.raises(MissingDataError, match=r'instruments\."X": strike and option_type are needed'):
         columns_of([Account(positions=(held,))], book)
+
+
+def test_an_option_that_settles_in_dollars_is_worth_the_forward_as_many_times() -> None:
+    """A long call marked at 4,760 dollars, 0.05 of the forward: moved, it is the coin-settled one times the forward."""
+    quoted = msgspec.structs.replace(CALL, id="X", settle="USD")
+    factors = np.array([0.8, 1.0, 1.3])
+
+    dollars = moved_marks(quoted, 4_760, 95_200, factors, 1.0)
+
+    assert dollars == pytest.approx(moved_marks(CALL, 0.05, 95_200, factors, 1.0) * 95_200 * factors, rel=1e-12)
+    assert dollars[1] == pytest.approx(4_760)
+
+
+def test_a_mark_below_exercise_keeps_its_distance_and_stays_above_zero() -> None:
+    """A put at 195,000 marked at 0.9 of 95,200, where exercise brings 1.0483; far above the strike nothing is left."""
+    deep = BOOK.instrument("BTC-P-DEEP")
+    lacking = 195_000 / 95_200 - 1 - 0.9
+    below, above = moved_marks(deep, 0.9, 95_200, np.array([0.5, 3.0]), 1.0)
+
+    assert below == pytest.approx(195_000 / 47_600 - 1 - lacking)
+    assert above == 0.0
+
+
+def test_an_option_of_an_account_that_is_left_out_needs_no_forward() -> None:
+    """It is assessed exactly for its live order; a stress leaves it out, and asks nothing of its option."""
+    held = Position(instrument="BTC-C", side=Side.LONG, contracts=D(1), entry_price=D("0.05"))
+    order = Order(instrument="BTC-USDT-SWAP", side=OrderSide.BUY, contracts=D(1), price=D(90_000), leverage=D(10))
+    exact = Account(balances={"BTC": D(1), "USDT": D(1_000)}, positions=(held,), orders=(order,))
+    swap = Position(instrument="BTC-USDT-SWAP", side=Side.LONG, contracts=D(1), entry_price=D(95_000))
+    plain = Account(balances={"USDT": D(1_000)}, positions=(swap,))
+    marks = Marks(mark={"BTC-C": D("1.0"), "BTC-USDT-SWAP": D(95_000)}, fx={"BTC": D(95_000)})
+    cases = by_betas(BOOK, ["BTC-C", "BTC-USDT-SWAP"], {}, [-0.1])
+
+    found = stress(pack(columns_of([exact, plain], BOOK), BOOK), marks, cases).totals
+
+    assert (found.left_out > 0, found.pools) == (True, 1)
+    assert found.pnl == pytest.approx([-95.0])

@@ -6,17 +6,20 @@ from random import Random
 import numpy as np
 import pytest
 
-from crossmargin.domain.account import Account, Position, Side
+from crossmargin.domain.account import Account, MarginMode, Position, Side
 from crossmargin.domain.marks import Marks
+from crossmargin.errors import UnsupportedError
 from crossmargin.fleet import twin
 from crossmargin.fleet.columns import columns_of
 from crossmargin.fleet.exact import decide
 from crossmargin.fleet.pack import Fleet, pack, prices
 from crossmargin.fleet.screen import Screen, revalued, screen
 from crossmargin.rulebook import load
+from crossmargin.rulebook.tiers import Tier, TierTable
 
-from .accounts import SWAPS, account_of, marks_of, rulebook_of
+from .accounts import SWAPS, account_of, marks_of, rulebook_of, ties
 
+D = Decimal
 VENUES = list(SWAPS)
 
 
@@ -107,29 +110,90 @@ def test_no_value_needs_less_than_the_least_rate() -> None:
     assert min(rates) == pytest.approx(tables.least_rate, rel=1e-12)
 
 
+@pytest.mark.parametrize("entry", ["0.001", "1000"])
 @pytest.mark.parametrize("times", [1, 3])
-def test_exact_ties_are_decided_exactly(times: int) -> None:
-    """Equity equal to the requirement, or to the warning ratio of it, on round prices and lots: due, by the rule `<=`.
-
-    Entries lie far below the marks and longs carry shorts, so that cash is small: what rounds is the values' sum.
-    """
-    random, book = Random(times), load("textbook")
-    mark = {f"C{n}-USDT-SWAP": Decimal(random.randint(50_000, 500_000)) / 10 for n in range(20)}
-    accounts = []
-    for _ in range(300):
-        held, equity, profit = [], Decimal(0), Decimal(0)
-        names = random.sample(list(mark), 6)
-        for name, other in zip(names[:3], names[3:], strict=True):
-            size = Decimal(random.randint(1, 500_000)) / 1000
-            against = (size * mark[name] / mark[other]).quantize(Decimal("0.001")) + Decimal("0.001")
-            for which, side, contracts in ((name, Side.LONG, size), (other, Side.SHORT, against)):
-                entry = mark[which] / 1000
-                held.append(Position(instrument=which, side=side, contracts=contracts, entry_price=entry))
-                profit += (1 if side == Side.LONG else -1) * contracts * (mark[which] - entry)
-                equity += times * contracts * mark[which] * Decimal("0.005")
-        accounts.append(Account(balances={"USDT": equity - profit}, positions=tuple(held)))
+def test_exact_ties_are_decided_exactly(times: int, entry: str) -> None:
+    """Equity equal to the requirement, or to the warning ratio of it: due, by the rule `<=`, and no float says so."""
+    accounts, mark, book = ties(times, D(entry))
 
     found = screen(pack(columns_of(accounts, book), book), Marks(mark=mark))
 
-    assert found.status.tolist() == [2 if times == 1 else 1] * 300
-    assert len(found.exactly) == 300
+    assert found.status.tolist() == [2 if times == 1 else 1] * len(accounts)
+    assert len(found.exactly) == len(accounts)
+
+
+def test_a_tier_without_requirement_leaves_ties_exact() -> None:
+    """Half of the instruments need nothing, up to a bound beyond all sizes: a least rate of zero bounds nothing."""
+    accounts, mark, book = ties(3, D("0.001"))
+    free = (Tier(maintenance_rate=D(0), up_to=D(10**12)), Tier(maintenance_rate=D("0.01"), deduction=D(10**10)))
+    table = TierTable(tiers=free, unit="notional", scheme="marginal")
+    names = list(mark)[: len(mark) // 2]
+    keys = [("perpetual", name.removesuffix("-SWAP"), mode) for name in names for mode in MarginMode]
+    book = book.with_instruments((), dict.fromkeys(keys, table))
+    fleet, marks = pack(columns_of(accounts, book), book), Marks(mark=mark)
+
+    found = screen(fleet, marks)
+
+    assert fleet.tables.least_rate == 0
+    assert found.status.tolist() == [decide(fleet, pool, marks).status for pool in range(len(fleet))]
+    assert set(np.unique(found.status)) >= {0, 1}
+
+
+def test_a_requirement_that_floats_take_for_less_than_nothing_is_asked() -> None:
+    """One long a hair above where the free tier ends, equity zero: something is needed, and nothing is there.
+
+    Every other one ends exactly there and needs nothing.
+    """
+    random, book, mark, tables = Random(5), load("textbook"), {}, {}
+    for n in range(100):
+        bound = D(random.randint(10**6, 10**8)) / 100
+        mark[f"C{n}-USDT-SWAP"] = bound + D(n % 2).scaleb(-(9 + n % 7))
+        rows = (Tier(maintenance_rate=D(0), up_to=bound), Tier(maintenance_rate=D("0.01"), deduction=bound / 100))
+        tables["perpetual", f"C{n}-USDT", MarginMode.CROSS] = TierTable(tiers=rows, scheme="marginal")
+    book = book.with_instruments((), tables)
+    longs = (Position(instrument=name, side=Side.LONG, contracts=D(1), entry_price=mark[name]) for name in mark)
+
+    found = screen(pack(columns_of([Account(positions=(each,)) for each in longs], book), book), Marks(mark=mark))
+
+    assert found.status.tolist() == [0, 2] * 50
+
+
+@pytest.mark.parametrize(
+    ("tiers", "unit", "scheme", "says"),
+    [
+        ([("0.004", "1e9", "0"), ("0.01", None, "6e6")], "base", "marginal", "a deduction where tiers go by base"),
+        (
+            [("0.004", "10", "0"), ("0.01", None, "6")],
+            "contracts",
+            "marginal",
+            "a deduction where tiers go by contracts",
+        ),
+        ([("0.005", "10", "0"), ("0.01", None, "5")], "notional", "marginal", "a requirement below zero"),
+        ([("0.005", "10", "1"), ("0.01", None, "2")], "notional", "marginal", "a first tier with a deduction"),
+        ([("0.005", "10", "0"), ("0.01", None, "0")], "borrowed", "whole", 'unit "borrowed"'),
+        ([("0.005", "10", "0"), ("0.01", None, "0")], "notional", "of_initial", 'scheme "of_initial"'),
+    ],
+)
+def test_tables_beyond_the_bound_are_refused(
+    tiers: list[tuple[str, str | None, str]], unit: str, scheme: str, says: str
+) -> None:
+    """The certified error holds where a requirement is at least zero and deductions go by value; others by name."""
+    rows = tuple(
+        Tier(maintenance_rate=D(rate), up_to=None if up is None else D(up), deduction=D(off)) for rate, up, off in tiers
+    )
+    key = ("perpetual", "A-USDT", MarginMode.CROSS)
+    book = load("textbook").with_instruments((), {key: TierTable(tiers=rows, unit=unit, scheme=scheme)})
+    held = Position(instrument="A-USDT-SWAP", side=Side.LONG, contracts=D(20), entry_price=D(1))
+
+    with pytest.raises(UnsupportedError, match=f'"A-USDT-SWAP": .*{says}.* is not covered by the fleet'):
+        pack(columns_of([Account(positions=(held,))], book), book)
+
+
+def test_a_rate_that_grows_with_the_size_is_refused() -> None:
+    """The kernels have steps only."""
+    key, growing = ("perpetual", "A-USDT", MarginMode.CROSS), Tier(maintenance_rate=D("0.005"), slope=D("0.1"))
+    book = load("textbook").with_instruments((), {key: TierTable(tiers=(growing,), unit="base")})
+    held = Position(instrument="A-USDT-SWAP", side=Side.LONG, contracts=D(20), entry_price=D(1))
+
+    with pytest.raises(UnsupportedError, match="a rate that grows with the size is not covered"):
+        pack(columns_of([Account(positions=(held,))], book), book)

@@ -33,22 +33,35 @@ def long_btc(balance: str, contracts: str = "1") -> Account:
 
 @pytest.mark.parametrize("venue", list(SWAPS))
 def test_the_kernel_equals_its_twin(venue: str) -> None:
-    """300 accounts, 300 moves (more than a block): totals of kernel and plain Python agree to 1e-9."""
-    random, book = Random(1), rulebook_of(venue)
-    accounts = [account_of(venue, random, book) for _ in range(300)]
+    """50 accounts, 1,100 moves (two whole blocks and a part): totals and pools by kernel and plain Python, to 1e-9."""
+    random, book, count = Random(1), rulebook_of(venue), 1_100
+    accounts = [account_of(venue, random, book) for _ in range(50)]
     fleet, marks = pack(columns_of(accounts, book), book), marks_of(venue, random)
-    draws = np.random.default_rng(2).uniform(-0.6, 0.9, (len(marks.mark), 300))
-    cases = Scenarios(tuple(map(str, range(300))), tuple(marks.mark), 1 + draws)
+    draws = np.random.default_rng(2).uniform(-0.6, 0.9, (len(marks.mark), count))
+    cases = Scenarios(tuple(map(str, range(count))), tuple(marks.mark), 1 + draws)
 
-    found = stress(fleet, marks, cases).totals
+    stressed = stress(fleet, marks, cases)
 
-    values = usd_values(fleet, marks, cases)
-    worth = np.stack([pool_values(fleet, values[:, case]) for case in range(300)], axis=1)
-    shortfall, insurance, liquidated = twin.stress(fleet, scenario_prices(fleet, marks, cases), worth)
+    found, price, values = stressed.totals, scenario_prices(fleet, marks, cases), usd_values(fleet, marks, cases)
+    worth = np.stack([pool_values(fleet, values[:, case]) for case in range(count)], axis=1)
+    shortfall, insurance, liquidated = twin.stress(fleet, price, worth)
     assert found.liquidated.tolist() == liquidated
     assert found.shortfall == pytest.approx(shortfall, rel=1e-9)
     assert found.insurance == pytest.approx(insurance, rel=1e-9)
     assert found.lost == pytest.approx(sum(shortfall), rel=1e-9)
+    assert stressed.hits.sum() == sum(liquidated)
+
+
+def test_the_worst_case_of_a_pool_may_stand_in_any_block() -> None:
+    """10,000 behind 1 BTC, which stands still but for one of 1,100 cases: 8,000 are lost, 460 of 92,000 are needed."""
+    book = load("textbook")
+    fleet, marks = pack(columns_of([long_btc("10000")], book), book), Marks(mark={BTC: D(100_000)})
+    for worst in (0, 511, 512, 1023, 1024, 1099):
+        moves = np.zeros(1_100)
+        moves[worst] = -0.08
+        found = stress(fleet, marks, by_betas(book, [BTC], {}, moves.tolist()))
+        assert found.worst == pytest.approx([2_000 - 460])
+        assert found.hits.tolist() == [0]
 
 
 def test_a_fall_by_hand() -> None:
@@ -189,6 +202,13 @@ def test_what_is_no_covariance_is_refused(covariance: "np.ndarray", degrees: flo
         student_t(load("textbook"), [BTC], ["BTC", "ETH"], covariance, count=4, degrees=degrees)
 
 
+@pytest.mark.parametrize("factor", [0.0, -0.5, 1e-320, 1e308, float("nan"), float("inf")])
+def test_a_factor_that_no_price_takes_is_refused(factor: float) -> None:
+    """By name, when the scenarios are made."""
+    with pytest.raises(InputError, match="scenarios: factor: has to lie from 1e-06 to"):
+        Scenarios(("a",), (BTC,), np.array([[factor]]))
+
+
 def test_missing_prices_are_refused() -> None:
     """An instrument without a scenario and a currency without a USD price are errors, never zeros."""
     book = load("textbook")
@@ -197,6 +217,12 @@ def test_missing_prices_are_refused() -> None:
 
     with pytest.raises(MissingDataError, match="none moves"):
         stress(fleet, marks, by_betas(book, ["ETH-USDT-SWAP"], {}, [0.1]))
+    shared = rulebook_of("okx.multi_currency")
+    inverse = Position(instrument="BTC-USD-SWAP", side=Side.LONG, contracts=D(1), entry_price=D(90_000))
+    both = Account(account_mode=AccountMode.MULTI_CURRENCY, balances={"BTC": D(1)}, positions=(inverse,))
+    now = Marks(mark={"BTC-USD-SWAP": D(90_000)}, fx={"BTC": D(90_000)})
+    with pytest.raises(MissingDataError, match='none moves or keeps "BTC-USD-SWAP"'):
+        stress(pack(columns_of([both], shared), shared), now, by_betas(shared, ["ETH-USDT-SWAP"], {}, [0.1]))
 
     account = Account(
         balances={"EUR": D(10)},

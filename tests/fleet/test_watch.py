@@ -6,7 +6,7 @@ from random import Random
 import numpy as np
 import pytest
 
-from crossmargin.domain.account import Account, Order, OrderSide, Position, Side
+from crossmargin.domain.account import Account, MarginMode, Order, OrderSide, Position, Side
 from crossmargin.domain.marks import Marks
 from crossmargin.errors import InputError
 from crossmargin.fleet.columns import columns_of
@@ -15,8 +15,10 @@ from crossmargin.fleet.generate import generate, made_up_market, made_up_marks
 from crossmargin.fleet.pack import pack
 from crossmargin.fleet.screen import screen
 from crossmargin.fleet.watch import Changes, Watch
+from crossmargin.rulebook import load
+from crossmargin.rulebook.tiers import Tier, TierTable
 
-from .accounts import SWAPS, account_of, marks_of, rulebook_of
+from .accounts import SWAPS, account_of, marks_of, rulebook_of, ties
 
 D = Decimal
 
@@ -91,6 +93,33 @@ def test_a_crash_is_one_sweep() -> None:
         watch.tick(stepped(watch.marks, random, 20))
         assert_exact(watch)
     assert watch.sweeps == 1
+
+
+@pytest.mark.parametrize("entry", ["0.001", "1000"])
+@pytest.mark.parametrize("times", [1, 3])
+def test_a_sweep_leaves_ties_to_the_exact_function(times: int, entry: str) -> None:
+    """All marks double at once, to where every account's equity is exactly so many times its requirement."""
+    accounts, mark, book = ties(times, Decimal(entry))
+    watch = Watch(pack(columns_of(accounts, book), book), Marks(mark={name: price / 2 for name, price in mark.items()}))
+    watch.tick(mark)
+
+    assert watch.sweeps == 1
+    assert watch.state.tolist() == [2 if times == 1 else 1] * len(accounts)
+
+
+def test_a_sweep_leaves_values_between_two_whole_tiers_to_the_exact_function() -> None:
+    """300 longs of exactly 100 behind 1.5: 1 % at the bound, a warning; 2 % above it, a liquidation."""
+    tiers = (Tier(maintenance_rate=Decimal("0.01"), up_to=Decimal(100)), Tier(maintenance_rate=Decimal("0.02")))
+    key = ("perpetual", "A-USDT", MarginMode.CROSS)
+    book = load("textbook").with_instruments((), {key: TierTable(tiers=tiers)})
+    held = Position(instrument="A-USDT-SWAP", side=Side.LONG, contracts=Decimal(1), entry_price=Decimal(100))
+    account = Account(balances={"USDT": Decimal("1.5")}, positions=(held,))
+    watch = Watch(pack(columns_of([account] * 300, book), book), Marks(mark={"A-USDT-SWAP": Decimal(120)}))
+
+    watch.tick({"A-USDT-SWAP": Decimal(100)})
+
+    assert watch.sweeps == 1
+    assert watch.state.tolist() == [1] * 300
 
 
 def test_a_stale_watch_settles_by_itself() -> None:

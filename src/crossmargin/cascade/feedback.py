@@ -69,7 +69,7 @@ def deepened(fleet: Fleet, marks: Marks, scenarios: Scenarios, depth: Mapping[st
     amounts = np.where(moved[:, None] >= 0, sold[moved], 0.0)
     depths = np.where(moved >= 0, deep[moved], 1.0)[:, None]
     found *= np.exp(-STEP * amounts / depths)
-    cases = Scenarios(scenarios.names, scenarios.instruments, found, scenarios.probability, scenarios.volatility)
+    cases = Scenarios(scenarios.names, scenarios.instruments, found, scenarios.probability, scenarios.implied_factor)
     return Deepened(cases, rounds, amounts)
 
 

@@ -25,18 +25,23 @@ def opened(path: Path, marks: tuple[str, ...] = ()) -> "Folder":
         marks: Other marks than the folder's, ``INSTRUMENT=PRICE``, or forward prices, ``forward:BTC=PRICE``.
 
     Raises:
-        InputError: a file that is wrong, a book of another venue or with an account in it, or a mark of nothing.
+        InputError: a file that is wrong, a book of another venue, mode or day or with an account in it, or a mark of
+            nothing.
     """
     import msgspec
 
     from crossmargin.cli.options import amounts
     from crossmargin.domain.numbers import Sign
     from crossmargin.fleet.frames import open_folder
-    from crossmargin.formats.read import read_book
+    from crossmargin.formats.user_folder import user_tier_folder
+    from crossmargin.rulebook.updates import updated
 
     folder, file = open_folder(path), path / BOOK
     if file.exists():
-        folder = _with_book(folder, read_book(file, venue=folder.rulebook.venue), str(file))
+        folder = _with_book(folder, _book(folder, str(file)), str(file))
+    else:
+        rulebook = updated(folder.rulebook, user_tier_folder(), folder.on)
+        folder = msgspec.structs.replace(folder, rulebook=rulebook)
     given = amounts(marks, "--mark", Sign.POSITIVE)
     if not given:
         return folder
@@ -64,15 +69,31 @@ def prices_of(folder: "Folder") -> frozenset[str]:
     return frozenset([*marks.mark, *marks.fx, *(f"{FORWARD}{name}" for name in marks.forward)])
 
 
+def _book(folder: "Folder", source: str) -> "Book":
+    """The book, by the venue, mode and day of the fleet."""
+    from crossmargin.formats.account_file import build_book, parse_document
+
+    document = parse_document(source)
+    wanted = {"venue": folder.rulebook.venue, "account_mode": str(folder.rulebook.rules.account_modes[0])}
+    if folder.on is not None:
+        wanted["as_of"] = folder.on.isoformat()
+    for key, value in wanted.items() if isinstance(document, dict) else ():
+        given = str(document.setdefault(key, value))
+        if not given.startswith(value):
+            raise InputError(source, key, f'"{given}" is not the fleet\'s, "{value}"')
+    return build_book(document, source)
+
+
 def _with_book(folder: "Folder", book: "Book", source: str) -> "Folder":
     import msgspec
 
-    ours, theirs = folder.rulebook, book.rulebook
-    if theirs.rules.account_modes[0] != ours.rules.account_modes[0]:
-        raise InputError(source, "account_mode", f'is not the fleet\'s, "{ours.rules.account_modes[0]}"')
-    held = [name for name in ("balances", "positions", "orders") if getattr(book.account, name)]
-    if held:
-        raise InputError(source, held[0], "a fleet's accounts stand in its tables: this file is for what they trade")
+    from crossmargin.domain.account import Account
+
+    empty = Account(account_mode=book.account.account_mode, as_of=book.account.as_of)
+    for field in msgspec.structs.fields(Account):
+        if getattr(book.account, field.name) != getattr(empty, field.name):
+            problem = "a fleet's accounts stand in its tables: this file is for what they trade"
+            raise InputError(source, field.name, problem)
     own = folder.marks
     prices = msgspec.structs.replace(
         book.marks,
@@ -80,4 +101,4 @@ def _with_book(folder: "Folder", book: "Book", source: str) -> "Folder":
         fx={**book.marks.fx, **own.fx},
         forward={**book.marks.forward, **own.forward},
     )
-    return msgspec.structs.replace(folder, rulebook=theirs, marks=prices)
+    return msgspec.structs.replace(folder, rulebook=book.rulebook, marks=prices)

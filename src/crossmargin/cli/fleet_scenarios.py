@@ -40,7 +40,7 @@ def scenarios_of(desk: "Folder", chosen: dict[str, Any]) -> "Scenarios":
     _belong(chosen)
     if not 0 < chosen["implied"] < float("inf"):
         raise InputError("--implied", str(chosen["implied"]), "has to be above zero")
-    return replace(_of_kind(desk, chosen), volatility=chosen["implied"])
+    return replace(_of_kind(desk, chosen), implied_factor=chosen["implied"])
 
 
 def _belong(chosen: dict[str, Any]) -> None:

@@ -51,10 +51,11 @@ class _Head(Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 class Folder(Struct, frozen=True, kw_only=True):
-    """A fleet on disk: its rules and marks, and the names of its parts."""
+    """A fleet on disk: its rules and the day that they are of, its prices, and the names of its parts."""
 
     path: Path
     rulebook: Rulebook
+    on: date | None
     marks: Marks
     accounts: int
     parts: tuple[str, ...]
@@ -299,6 +300,7 @@ def open_folder(path: Path) -> Folder:
     return Folder(
         path=path,
         rulebook=rulebook,
+        on=head.on,
         marks=Marks(mark=dict(head.marks), fx=dict(head.fx), forward=dict(head.forward)),
         accounts=head.accounts,
         parts=tuple(parts),

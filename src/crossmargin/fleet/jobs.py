@@ -110,7 +110,7 @@ def _pool(job: Job, parts: Sequence[str], workers: int) -> Generator[Outcome, No
     from concurrent.futures.process import BrokenProcessPool
     from multiprocessing import get_context
 
-    left = list(parts)
+    left, last = list(parts), ""
     for _ in range(TRIES):
         pool = ProcessPoolExecutor(workers or None, mp_context=get_context("spawn"))
         try:
@@ -120,11 +120,11 @@ def _pool(job: Job, parts: Sequence[str], workers: int) -> Generator[Outcome, No
                 left.remove(futures[future])
                 yield outcome
             return
-        except BrokenProcessPool:
-            continue
+        except BrokenProcessPool as error:
+            last = str(error)
         finally:
             _end(pool)
-    raise UnsupportedError(f"the pool broke {TRIES} times: {len(left)} parts were not done")
+    raise UnsupportedError(f"the pool broke {TRIES} times: {len(left)} parts were not done; last: {last}")
 
 
 def _given(pool: "ProcessPoolExecutor", job: Job, parts: Sequence[str]) -> "dict[Future[Outcome], str]":
@@ -137,8 +137,8 @@ def _given(pool: "ProcessPoolExecutor", job: Job, parts: Sequence[str]) -> "dict
 
     try:
         return {pool.submit(attempt, job, part): part for part in parts}
-    except OSError as error:
-        raise BrokenProcessPool from error
+    except (OSError, ValueError) as error:  # a closed handle, a file number that is none any more
+        raise BrokenProcessPool(f"no worker can be started: {error}") from error
 
 
 def _end(pool: "ProcessPoolExecutor") -> None:

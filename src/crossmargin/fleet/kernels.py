@@ -95,7 +95,7 @@ def revalue(
             need += tiers[t + one] * size
         held = need - deducted[a]
         equity[a], initial[a], required[a], ratio[a] = worth, margin, held, worth / held
-        error += each / least_rate * held
+        error += each / least_rate * abs(held)
         if worth - warn * held > error:
             status[a] = SAFE
             continue

@@ -15,6 +15,7 @@ from crossmargin.rulebook.model import Rulebook
 __all__ = ["Scenarios", "by_betas", "grid", "of_coins", "student_t"]
 
 LEAST = 0.01
+FACTOR_LEAST, FACTOR_MOST = 1e-6, 1e6
 TAIL_LEAST = 2.0
 
 
@@ -25,24 +26,24 @@ class Scenarios:
     Attributes:
         names: One for each case.
         instruments: One for each row.
-        factor: Price after / price before, rows by instrument, columns by case.
+        factor: Price after / price before, rows by instrument, columns by case; of an option, of its underlying.
         probability: Whether every case is as likely as any other (a Monte Carlo), so that means and tails make sense.
-        volatility: What the implied volatility of options is multiplied by, in every case.
+        implied_factor: What the implied volatility of options is multiplied by, in every case.
     """
 
     names: tuple[str, ...]
     instruments: tuple[str, ...]
     factor: Floats
     probability: bool = False
-    volatility: float = 1.0
+    implied_factor: float = 1.0
 
     def __post_init__(self) -> None:
         if self.factor.shape != (len(self.instruments), len(self.names)):
             raise InputError("scenarios", "factor", f"shape {self.factor.shape} does not fit the names")
-        if not np.all(np.isfinite(self.factor)):
-            raise InputError("scenarios", "factor", "has to be finite")
-        if not 0.0 < self.volatility < np.inf:
-            raise InputError("scenarios", "volatility", f"has to be above zero, got {self.volatility}")
+        if not np.all((self.factor >= FACTOR_LEAST) & (self.factor <= FACTOR_MOST)):
+            raise InputError("scenarios", "factor", f"has to lie from {FACTOR_LEAST:g} to {FACTOR_MOST:g}")
+        if not 0.0 < self.implied_factor < np.inf:
+            raise InputError("scenarios", "implied_factor", f"has to be above zero, got {self.implied_factor}")
 
     def __len__(self) -> int:
         return len(self.names)

@@ -11,7 +11,7 @@ from crossmargin.fleet.option_moves import moved_marks
 from crossmargin.fleet.pack import Fleet, prices
 from crossmargin.fleet.pools import ACCOUNT
 from crossmargin.fleet.scenarios import Scenarios
-from crossmargin.fleet.tables import CURRENCY, INITIAL
+from crossmargin.fleet.tables import CURRENCY, INITIAL, WAKE_ONLY
 from crossmargin.margin.options import forward_price
 from crossmargin.margin.prices_usd import usd_price
 
@@ -39,9 +39,12 @@ def scenario_prices(fleet: Fleet, marks: Marks, scenarios: Scenarios) -> Floats:
         if lane.instrument.id not in row:
             raise MissingDataError(f'scenarios: none moves or keeps "{lane.instrument.id}"')
         factor = scenarios.factor[row[lane.instrument.id]]
+        if lane.instrument.kind == Kind.OPTION and lane.mode == WAKE_ONLY:
+            found[index] = now[index]  # of accounts that are left out
+            continue
         if lane.instrument.kind == Kind.OPTION:
             if lane.instrument.id not in options:
-                options[lane.instrument.id] = _option_prices(lane.instrument, marks, factor, scenarios.volatility)
+                options[lane.instrument.id] = _option_prices(lane.instrument, marks, factor, scenarios.implied_factor)
             mark, forward = options[lane.instrument.id]
             found[index] = [
                 option_price(lane.instrument, lane.mode, value, fleet.rulebook.rules.option)
@@ -85,7 +88,7 @@ def usd_values(fleet: Fleet, marks: Marks, scenarios: Scenarios) -> Floats:
             now = marks.mark_of(inverse[currency])
         if now is None and currency not in STABLE:
             raise MissingDataError(f"no USD price of {currency}: add [fx] {currency} = ...")
-        mover = inverse.get(currency, based.get(currency))
+        mover = next((name for name in (inverse.get(currency), based.get(currency)) if name in index), None)
         factor = np.ones(len(scenarios)) if mover is None else scenarios.factor[index[mover]]
         rows.append(float(now or 1) * factor)
     return np.array(rows).reshape(len(fleet.currencies), len(scenarios))

@@ -4,7 +4,8 @@ In a row the requirement is `slope x n - deduction`, n the position's value. Row
 apart, so that a position needs one number: its row. `low` and `high` bound the values for which a row holds:
 
     marginal, by value     the bounds meet: the requirement is continuous, so either row is right at a bound
-    whole, by value        the bounds stay apart by more than any rounding: between them nothing is decided in floats
+    whole, by value        the bounds stay apart by more than any rounding: between them nothing is decided in floats;
+                           so does the end of a tier that needs nothing, since nothing and a hair differ in status
     by contracts           0 and infinity: the size alone picks the row, once, when the fleet is packed
 """
 
@@ -51,6 +52,7 @@ Where accounts share collateral, a currency has a lane too: its price is the cur
 """
 
 GAP = 32 * UNIT
+ROUNDED = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +142,13 @@ def tables_of(rulebook: Rulebook, wanted: Sequence[tuple[str, int]]) -> Tables:
     low, high = np.full(size, np.inf), np.full(size, np.inf)
     for index, lane in enumerate(lanes):
         _fill(rulebook, lane, index << shift, (slope, deduction, low, high))
+    tabled = np.repeat([lane.table is not None for lane in lanes] or [False], 1 << shift) & (low < np.inf)
+    least = _least_rates(slope, deduction, low, high)
+    for row in np.flatnonzero(tabled & (least < 0.0))[:1].tolist():
+        name = lanes[row >> shift].instrument.id
+        raise UnsupportedError(
+            f'{rulebook.venue}: "{name}": a requirement below zero is not covered by the fleet kernels'
+        )
     return Tables(
         lanes=lanes,
         shift=shift,
@@ -150,19 +159,18 @@ def tables_of(rulebook: Rulebook, wanted: Sequence[tuple[str, int]]) -> Tables:
         whole=np.array([lane.by_value and _jumps(lane) for lane in lanes], np.bool_),
         inverse=np.array([lane.instrument.inverse and lane.mode in SWAP_LANES for lane in lanes], np.bool_),
         slope_max=float(slope.max()),
-        least_rate=_least_rate(lanes, shift, slope, deduction, low, high),
+        least_rate=float(least[tabled].min(initial=np.inf)),
     )
 
 
-def _least_rate(
-    lanes: Sequence[Lane], shift: int, slope: Floats, deduction: Floats, low: Floats, high: Floats
-) -> float:
-    """Least of slope - deduction / value: it is monotone in the value, so that it stands at an end of a row."""
-    tabled = np.repeat([lane.table is not None for lane in lanes] or [False], 1 << shift) & (low < np.inf)
-    ends = np.concatenate([low[tabled], high[tabled]])
-    ends = np.where(ends > 0.0, ends, np.inf)  # at zero there is nothing to deduct from
-    least = np.tile(slope[tabled], 2) - np.tile(deduction[tabled], 2) / ends
-    return max(float(least.min(initial=np.inf)), 0.0)
+def _least_rates(slope: Floats, deduction: Floats, low: Floats, high: Floats) -> Floats:
+    """Least of slope - deduction / value in each row: it is monotone in the value, so that it stands at an end.
+
+    What ends at zero has nothing to deduct from. A last digit below zero is the rounding of a tier that begins at zero.
+    """
+    ends = np.stack([np.where(low > 0.0, low, np.inf), np.where(high > 0.0, high, np.inf)])
+    least = (slope - deduction / ends).min(axis=0)
+    return np.where(np.abs(least) <= ROUNDED * slope, 0.0, least)
 
 
 def _currency(name: str) -> Lane:
@@ -176,14 +184,27 @@ def _lane(rulebook: Rulebook, instrument: Instrument, mode: int) -> Lane:
         return Lane(instrument, mode, None, None, False)
     margin_mode = MarginMode.ISOLATED if mode == ISOLATED else MarginMode.CROSS
     table = rulebook.tier_table(instrument, margin_mode)
-    if table.tiers[0].deduction:
-        raise UnsupportedError(f'{rulebook.venue}: "{instrument.id}": a first tier with a deduction is not covered')
-    rule = rulebook.rules.isolated_tier_group if mode == ISOLATED else rulebook.rules.tier_group
     by_value = table.unit == "notional" or (table.unit == "base" and instrument.inverse)
+    if (problem := _uncovered(table, by_value=by_value)) is not None:
+        raise UnsupportedError(f'{rulebook.venue}: "{instrument.id}": {problem} is not covered by the fleet kernels')
+    rule = rulebook.rules.isolated_tier_group if mode == ISOLATED else rulebook.rules.tier_group
     group = None
     if rule != "leg" and table.scheme != "marginal" and len(table.tiers) > 1:
         group = f"{instrument.kind}:{instrument.family or instrument.id}" if rule == "family" else instrument.id
     return Lane(instrument, mode, table, group, by_value)
+
+
+def _uncovered(table: TierTable, *, by_value: bool) -> str | None:
+    """What the kernels don't have, if there is something."""
+    if table.scheme not in {"whole", "marginal"} or table.unit not in {"notional", "contracts", "base"}:
+        return f'a table of scheme "{table.scheme}" and unit "{table.unit}"'
+    if table.tiers[0].deduction:
+        return "a first tier with a deduction"
+    if any(tier.slope for tier in table.tiers):
+        return "a rate that grows with the size"
+    if not by_value and any(tier.deduction for tier in table.tiers):
+        return f"a deduction where tiers go by {table.unit}"
+    return None
 
 
 def _jumps(lane: Lane) -> bool:
@@ -198,12 +219,13 @@ def _fill(rulebook: Rulebook, lane: Lane, first: int, into: tuple[Floats, Floats
         return
     fee = closing_fee_rate(lane.instrument, rulebook)
     bounds = [float(tier.up_to) for tier in lane.table.tiers[:-1] if tier.up_to is not None]
-    gap = GAP if _jumps(lane) else 0.0
+    gap = 0.0
     for index, tier in enumerate(lane.table.tiers):
         row = first + index
         slope[row] = float(EXACT.add(tier.maintenance_rate, fee))
         deduction[row] = float(tier.deduction)
         low[row] = bounds[index - 1] * (1 + gap) if index and lane.by_value else 0.0
+        gap = GAP if _jumps(lane) or slope[row] == 0.0 else 0.0
         high[row] = bounds[index] * (1 - gap) if index < len(bounds) and lane.by_value else np.inf
 
 

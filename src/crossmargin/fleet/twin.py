@@ -52,7 +52,7 @@ def value(fleet: Fleet, price: Floats, pool: int) -> Valued:
 
 def figures(fleet: Fleet, price: Floats, pool: int) -> tuple[float, float, float, float]:
     """Equity, initial margin, requirement and certified error of one pool."""
-    first, last = int(fleet.start[pool]), int(fleet.stop[pool])
+    first, last = int(fleet.bounds[pool]), int(fleet.bounds[pool + 1])
     if fleet.sharing.used:
         return shared(fleet, price, pool, range(first, last))
     equity, initial, required, gross = positions(fleet, price, float(fleet.cash[pool]), range(first, last))
@@ -94,7 +94,7 @@ def currency(fleet: Fleet, price: Floats, head: int, held: range) -> tuple[float
     sharing, lane, cash = fleet.sharing, int(fleet.row[head]) >> fleet.tables.shift, float(fleet.quantity[head])
     equity, initial, required, gross = positions(fleet, price, cash, held)
     pool = int(np.searchsorted(fleet.bounds, head, side="right")) - 1
-    count = 2 * int(fleet.stop[pool] - fleet.start[pool]) + 40
+    count = 2 * (int(fleet.bounds[pool + 1]) - int(fleet.bounds[pool])) + 40
     worth = equity if sharing.in_full else counted(fleet, lane, equity)
     blur = float(fleet.blur[head])
     if sharing.margined and -equity > -(near := blur + 1.01 * UNIT * count * gross):
@@ -133,7 +133,7 @@ def loan(fleet: Fleet, lane: int, owed: float, near: float) -> tuple[float, floa
 def apart(fleet: Fleet, price: Floats, pool: int) -> float:
     """Value of a pool's options where the equity doesn't count it."""
     found = 0.0
-    for k in range(int(fleet.start[pool]), int(fleet.stop[pool])):
+    for k in range(int(fleet.bounds[pool]), int(fleet.bounds[pool + 1])):
         lane = int(fleet.row[k]) >> fleet.tables.shift
         if fleet.tables.lanes[lane].mode == WORTH and not fleet.sharing.weight[lane]:
             found += float(fleet.quantity[k] * price[lane])
@@ -151,7 +151,7 @@ def stress(fleet: Fleet, price: Floats, worth: Floats) -> tuple[list[float], lis
         hit = [
             (float(worth[pool, s]), equity, required, equity + apart(fleet, price[:, s], pool))
             for pool, (equity, _, required, _) in enumerate(valued)
-            if fleet.stop[pool] > fleet.start[pool]
+            if fleet.bounds[pool + 1] > fleet.bounds[pool]
             and fleet.slack[pool] < inf
             and equity <= required
             and (required or not fleet.sharing.used)

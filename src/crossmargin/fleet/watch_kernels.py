@@ -50,7 +50,7 @@ def evaluate(
     a: int, start: Ints, stop: Ints, row: Codes, quantity: Floats, cash: Floats, slack: Floats, price: Floats,
     slope: Floats, deduction: Floats, low: Floats, high: Floats, shift: int, unit_error: float,
 ) -> tuple[float, float, float]:  # fmt: skip
-    """Equity, requirement and certified error of one pool; as the loop of `kernels.revalue`."""
+    """Equity, requirement and certified error of one pool; the error by the full sum."""
     one, by = np.uint64(1), np.uint64(shift)
     worth, gross, need = cash[a], abs(cash[a]), 0.0
     first, last = np.uint64(start[a]), np.uint64(stop[a])
@@ -129,7 +129,7 @@ def lay(pools: Ints, book: Book, tiers: Tiers, sharing: Sharing | None, hooks: H
 def sweep(
     book: Book, tiers: Tiers, sharing: Sharing | None, price: Floats, state: Codes, changed: Ints, became: Codes
 ) -> int:
-    """Judge every pool; those whose status is another now, or undecided, are listed. Twin: `twin.revalue`."""
+    """Judge every pool; those whose status is another now, or undecided, are listed."""
     if sharing is None:
         return sweep_alone(book, tiers, price, state, changed, became)
     found = 0
@@ -143,7 +143,7 @@ def sweep(
 
 @fused
 def sweep_alone(book: Book, tiers: Tiers, price: Floats, state: Codes, changed: Ints, became: Codes) -> int:
-    """The same where no collateral is shared; by the bound of `kernels.revalue` that needs no sum of its own."""
+    """Where no collateral is shared; by the bound of `kernels.revalue` that needs no sum. Twin: `twin.revalue`."""
     start, stop, row, quantity, _, cash, slack = book
     slope, deduction, low, high, _, shift, warn, unit_error, least_rate = tiers
     one, two, three, by = np.uint64(1), np.uint64(2), np.uint64(3), np.uint64(shift)
@@ -169,7 +169,7 @@ def sweep_alone(book: Book, tiers: Tiers, price: Floats, state: Codes, changed: 
             need += fields[t] * size - fields[t + one]
         each = unit_error * (2.0 * np.float64(np.int64(last - first)) + 20.0)
         now = SAFE
-        if not worth - warn * need > slack[a] + each * (abs(cash[a]) + need * per_need):
+        if not worth - warn * need > slack[a] + each * (abs(cash[a]) + abs(need) * per_need):
             worth, need, error = evaluate(
                 a, start, stop, row, quantity, cash, slack, price, slope, deduction, low, high, shift, unit_error
             )
