@@ -12,7 +12,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from decimal import Decimal
 from functools import partial
 from importlib.util import find_spec
@@ -324,7 +325,10 @@ def stressing(book: Rulebook, names: list[str], marks: Marks) -> list[Row]:
 
 
 def apart() -> list[Row]:
-    """Twice as many accounts over Parquet, 256 draws: one process, a pool of two, Ray and Dask where installed."""
+    """Twice as many accounts over Parquet, 256 draws: one process, a pool of two, Ray on two nodes, Dask.
+
+    Ray's nodes are up before the clock runs; a pool and Dask start their workers under it.
+    """
     book = load("binance")
     names = with_tiers(book)
     marks = made_up_marks(book, names)
@@ -342,14 +346,31 @@ def apart() -> list[Row]:
             if find_spec(module) is None:
                 say(f"{module} is not installed: no row of it")
                 continue
-            began = time.perf_counter()
-            found = jobs.stress_folder(folder, cases, jobs.on(name))
-            taken = time.perf_counter() - began
+            with two_nodes() if name == "ray" else nullcontext():
+                began = time.perf_counter()
+                found = jobs.stress_folder(folder, cases, jobs.on(name))
+                taken = time.perf_counter() - began
             wanted, alone = (found, taken) if wanted is None else (wanted, alone)
             assert np.allclose(found.shortfall, wanted.shortfall, rtol=1e-9)
             assert found.liquidated.tolist() == wanted.liquidated.tolist()
             rows.append(row(f"fleet_parts_{name.partition(':')[0]}", taken, "s", "one process", alone / taken))
     return rows
+
+
+@contextmanager
+def two_nodes() -> Iterator[None]:
+    """A real Ray cluster of two nodes on this machine."""
+    import ray
+    from ray.cluster_utils import Cluster
+
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    cluster.add_node(num_cpus=1)
+    ray.init(address=cluster.address, log_to_driver=False)
+    try:
+        yield
+    finally:
+        ray.shutdown()
+        cluster.shutdown()  # type: ignore[no-untyped-call]
 
 
 STARTED = """
