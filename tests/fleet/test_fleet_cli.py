@@ -433,3 +433,27 @@ def test_tiers_that_a_user_fetched_count_with_and_without_a_book(
 
     assert json.loads(fleet("screen", desk, "--json")[1])["accounts"] == without
     assert without["liquidation"] > before["liquidation"]
+
+
+def test_the_figures_of_every_pool_are_written(fleet: Callable[..., Ran], desk: Path, tmp_path: Path) -> None:
+    """A file for each part, wherever it was worked on; they add up to the totals."""
+    import polars as pl
+
+    asked = ("stress", desk, "--market", "-0.3", "--market", "-0.1", "--json")
+    found = json.loads(fleet(*asked, "--pools", tmp_path / "here" / "pools")[1])
+    fleet(*asked, "--pools", tmp_path / "pool", "--on", "pool:2")
+
+    here, pool = (
+        pl.read_parquet(sorted(each.glob("*.parquet"))) for each in (tmp_path / "here" / "pools", tmp_path / "pool")
+    )
+    assert here.equals(pool)
+    assert len(here) == found["pools"]
+    assert here["liquidated"].sum() == sum(each["liquidated"] for each in found["scenarios"])
+    assert here["shortfall"].sum() == pytest.approx(sum(each["shortfall"] for each in found["scenarios"]))
+    assert (here["worst_margin"] <= 0).sum() == (here["liquidated"] > 0).sum()
+    assert set(here["pool"]) == {"USDT cross", "USDC cross"}
+    by_account = here.group_by("account").agg(pl.col("shortfall").sum()).sort("shortfall", descending=True)
+    assert by_account["shortfall"][0] == pytest.approx(found["top"][0]["shortfall"])
+    (tmp_path / "file").write_text("")
+    status, _, errors = fleet(*asked, "--pools", tmp_path / "file")
+    assert (status, "--pools" in errors, errors.count("\n")) == (1, True, 1)

@@ -142,12 +142,11 @@ def _amount(value: float) -> str:
 
 
 def _pool_row(found: Any, pool: int) -> tuple[str, str, float, float]:  # noqa: ANN401 - a Screen, whose module loads late
+    from crossmargin.fleet.pool_figures import pool_name
+
     fleet = found.fleet
-    at = int(fleet.position[pool])
-    cross = fleet.currencies[int(fleet.currency[pool])] + " cross" if fleet.currency[pool] >= 0 else "account"
-    name = fleet.columns.position(at).id if at >= 0 else cross
     account = str(fleet.columns.ids[int(fleet.owner[pool])])
-    return account, name, float(found.equity[pool]), float(found.required[pool])
+    return account, pool_name(fleet, pool), float(found.equity[pool]), float(found.required[pool])
 
 
 @command.command("compare")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["stress_command"]
 
-WORST_SHOWN = 10
+WORST_SHOWN, TOP_SHOWN = 10, 5
 BARS_MAX = 20
 
 _OPTIONS = [
@@ -40,7 +40,9 @@ _OPTIONS = [
                  help="Cascade: forced sales of so much move a coin by 1 % (repeat)."),
     click.option("--on", "place", default="here", show_default=True, metavar="PLACE",
                  help="here, pool[:N], ray[://HOST:PORT] or dask[://HOST:PORT]."),
-    click.option("--out", metavar="FILE.svg", help="Draw a heat map (--grid) or a loss curve."),
+    click.option("--out", metavar="FILE.svg", help="Draw a heat map (--grid), bars, or a loss curve."),
+    click.option("--pools", type=click.Path(path_type=Path), metavar="FOLDER",
+                 help="Write the figures of every pool, a Parquet file for each part."),
 ]  # fmt: skip
 
 
@@ -54,7 +56,7 @@ def _options(function: Any) -> Any:  # noqa: ANN401 - click's decorators take an
 @click.argument("folder", type=click.Path(path_type=Path))
 @_options
 @json_option
-def stress_command(folder: Path, place: str, out: str | None, as_json: bool, **chosen: Any) -> int:
+def stress_command(folder: Path, place: str, out: str | None, pools: Path | None, as_json: bool, **chosen: Any) -> int:
     """Value every account of FOLDER under many scenarios: profit, shortfall, liquidations, insurance need.
 
     Example: crossmargin fleet stress desk --grid BTC --out heat.svg
@@ -66,11 +68,13 @@ def stress_command(folder: Path, place: str, out: str | None, as_json: bool, **c
         raise InputError("--out", out, "the picture is SVG: the name has to end in .svg")
     desk = opened(folder)
     cases, spread, rounds = scenarios_of(desk, chosen), on(place), None
+    if pools is not None:
+        pools = _made(pools)
     with named(folder), progress(len(desk.parts), "parts") as told:
         if chosen["depths"]:
             deep = _cascaded(desk, cases, chosen["depths"])
             cases, rounds = deep.scenarios, deep.rounds.tolist()
-        totals = stress_folder(desk, cases, spread, told)
+        totals = stress_folder(desk, cases, spread, told, pools)
     if out is not None:
         _draw(out, cases, totals, chosen["grid"] or (None if kinds(chosen) else "BTC"))
     if as_json:
@@ -78,6 +82,15 @@ def stress_command(folder: Path, place: str, out: str | None, as_json: bool, **c
     else:
         _show(desk, cases, totals, rounds, out)
     return 0
+
+
+def _made(pools: Path) -> Path:
+    """The folder for figures of pools, absolute: a worker may stand elsewhere."""
+    try:
+        pools.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError("--pools", str(pools), f"can't be made: {error.strerror}") from None
+    return pools.resolve()
 
 
 def _cascaded(desk: "Folder", cases: "Scenarios", depths: tuple[str, ...]) -> "Deepened":
@@ -142,6 +155,8 @@ def _show(desk: "Folder", cases: "Scenarios", totals: "Totals", rounds: list[int
     title = "Scenarios" if len(cases) <= WORST_SHOWN else f"The worst {WORST_SHOWN}, by insurance need"
     screen.table(("scenario", "profit", "pools liquidated", "shortfall", "insurance need"), shown, title=title)
     if totals.lost:
+        lacking = [(name, f"{lost:,.0f}") for name, lost in totals.top[:TOP_SHOWN] if lost]
+        screen.table(("account", "shortfall"), lacking, title="Who lacks most, summed over the scenarios")
         screen.say(f"\nThe greatest account bears {totals.concentration:.1%} of all shortfall; it is spread as over")
         screen.say(f"{totals.effective_number:,.0f} equal ones.")
     if totals.left_out:

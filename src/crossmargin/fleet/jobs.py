@@ -8,12 +8,14 @@ again by others.
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from crossmargin.domain.marks import Marks
 from crossmargin.errors import CrossMarginError, InputError, MissingDataError, UnsupportedError
 from crossmargin.fleet.frames import Folder, read_part
 from crossmargin.fleet.pack import pack
+from crossmargin.fleet.pool_figures import write_pool_figures
 from crossmargin.fleet.scenarios import Scenarios
 from crossmargin.fleet.stress import Totals, merged, stress
 from crossmargin.rulebook.model import Rulebook
@@ -28,15 +30,20 @@ TRIES = 5
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What every part needs: the rules, the marks, the scenarios."""
+    """What every part needs: the rules, the marks, the scenarios; and where each pool's figures go, if anywhere."""
 
     rulebook: Rulebook
     marks: Marks
     scenarios: Scenarios
+    pools: Path | None = None
 
     def __call__(self, part: str) -> Totals:
         """Totals of one part."""
-        return stress(pack(read_part(part), self.rulebook), self.marks, self.scenarios).totals
+        fleet = pack(read_part(part), self.rulebook)
+        found = stress(fleet, self.marks, self.scenarios)
+        if self.pools is not None:
+            write_pool_figures(fleet, found, self.pools, part)
+        return found.totals
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +65,21 @@ class Spread(Protocol):
 
 
 def stress_folder(
-    folder: Folder, scenarios: Scenarios, spread: Spread, told: Callable[[int], None] = lambda _: None
+    folder: Folder,
+    scenarios: Scenarios,
+    spread: Spread,
+    told: Callable[[int], None] = lambda _: None,
+    pools: Path | None = None,
 ) -> Totals:
     """Stress every part of a fleet; `told` hears how many parts are done.
+
+    With `pools`, a folder, each pool's figures are written there, a Parquet file for each part.
 
     Raises:
         CrossMarginError: a part that can't be read or valued; the work is stopped then.
         InputError: the parts hold other accounts than the folder says.
     """
-    job = Job(folder.rulebook, folder.marks, scenarios)
+    job = Job(folder.rulebook, folder.marks, scenarios, pools)
     found = []
     with closing(spread(job, folder.files())) as outcomes:
         for outcome in outcomes:
