@@ -366,6 +366,14 @@ def test_what_is_missing_is_told_with_its_folder(fleet: Callable[..., Ran], opti
             assert errors.endswith("here in fleet.json or book.toml\n")
 
 
+def test_a_mark_of_what_nobody_lists_is_no_mistake(fleet: Callable[..., Ran], options_desk: Path) -> None:
+    """A feed may hold more than the fleet does."""
+    head = json.loads((options_desk / "fleet.json").read_text(encoding="utf-8"))
+    (options_desk / "fleet.json").write_text(json.dumps({**head, "marks": {"GOLD": "1"}}), encoding="utf-8")
+
+    assert fleet("screen", options_desk)[::2] == (2, "")
+
+
 def test_a_forward_price_is_replaced_like_a_mark(fleet: Callable[..., Ran], options_desk: Path) -> None:
     """The initial margin alone follows it: the screen's figures stay, its exit status too."""
     plain, moved = (
@@ -457,3 +465,23 @@ def test_the_figures_of_every_pool_are_written(fleet: Callable[..., Ran], desk: 
     (tmp_path / "file").write_text("")
     status, _, errors = fleet(*asked, "--pools", tmp_path / "file")
     assert (status, "--pools" in errors, errors.count("\n")) == (1, True, 1)
+
+
+@pytest.mark.parametrize(
+    ("mark", "says"),
+    [
+        ("BTC-100-C=4760", "marks.BTC-100-C: 4760 BTC is no price: the option costs less than its underlying, 1"),
+        ("BTC-80-P=1900", "less than its strike of 80000 at a forward price of 95200"),
+    ],
+)
+def test_a_mark_in_dollars_of_an_option_in_coin_is_refused(
+    fleet: Callable[..., Ran], options_desk: Path, mark: str, says: str
+) -> None:
+    """Whoever says it, a flag or the folder."""
+    name, _, price = mark.partition("=")
+    assert says in fleet("screen", options_desk, "--mark", mark)[2]
+    head = json.loads((options_desk / "fleet.json").read_text(encoding="utf-8"))
+    (options_desk / "fleet.json").write_text(json.dumps({**head, "marks": {name: price}}), encoding="utf-8")
+    for verb in ("screen", "compare", "stress", "watch"):
+        status, _, errors = fleet(verb, options_desk)
+        assert (status, says in errors, errors.count("\n")) == (1, True, 1)

@@ -43,15 +43,37 @@ def opened(path: Path, marks: tuple[str, ...] = ()) -> "Folder":
         rulebook = updated(folder.rulebook, user_tier_folder(), folder.on)
         folder = msgspec.structs.replace(folder, rulebook=rulebook)
     given = amounts(marks, "--mark", Sign.POSITIVE)
-    if not given:
-        return folder
     mark, forward = dict(folder.marks.mark), dict(folder.marks.forward)
     for name, price in given.items():
         kind, key = (forward, name.removeprefix(FORWARD)) if name.startswith(FORWARD) else (mark, name)
         if key not in kind:
             raise InputError("--mark", name, "the fleet has no such price")
         kind[key] = price
-    return msgspec.structs.replace(folder, marks=msgspec.structs.replace(folder.marks, mark=mark, forward=forward))
+    folder = msgspec.structs.replace(folder, marks=msgspec.structs.replace(folder.marks, mark=mark, forward=forward))
+    _possible(folder)
+    return folder
+
+
+def _possible(folder: "Folder") -> None:
+    """Refuse an option's mark that can't be in its coin, a mark in dollars above all."""
+    from crossmargin.domain.instrument import Kind, OptionType
+
+    for name, mark in folder.marks.mark.items():
+        try:
+            option = folder.rulebook.instrument(name)
+        except MissingDataError:  # told where it is held or moved
+            continue
+        if option.kind != Kind.OPTION or option.settle != option.base or option.strike is None:
+            continue
+        forward = folder.marks.forward.get(name) or folder.marks.forward.get(option.underlying)
+        if option.option_type == OptionType.CALL:
+            too_high, than = mark >= 1, "its underlying, 1"
+        else:
+            too_high = forward is not None and mark * forward >= option.strike
+            than = f"its strike of {option.strike} at a forward price of {forward}"
+        if too_high:
+            problem = f"{mark} {option.base} is no price: the option costs less than {than}; is it in another currency?"
+            raise InputError(str(folder.path), f"marks.{name}", problem)
 
 
 @contextmanager

@@ -63,7 +63,7 @@ def watch_command(folder: Path, ticks: str, url: str | None, as_json: bool) -> i
             if not as_json:
                 screen.say(f"{played[0]:,} ticks, {watch.wakes:,} pools looked at, {watch.exactly:,} decided exactly")
                 if watch.sweeps:
-                    screen.say(f"{watch.sweeps:,} of the ticks were too large for that: every pool was looked at")
+                    screen.say(f"{watch.sweeps:,} of the ticks were decided by looking at every pool")
                 screen.say(f"Now: {_pools(watch)}")
     return screen.STATUS_EXIT[STATUSES[int(watch.state.max(initial=0))]]
 
