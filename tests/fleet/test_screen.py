@@ -125,8 +125,8 @@ def test_exact_ties_are_decided_exactly(times: int, entry: str) -> None:
 def test_a_tier_without_requirement_leaves_ties_exact() -> None:
     """Half of the instruments need nothing, up to a bound beyond all sizes: a least rate of zero bounds nothing."""
     accounts, mark, book = ties(3, D("0.001"))
-    free = (Tier(maintenance_rate=D(0), up_to=D(10**12)), Tier(maintenance_rate=D("0.01"), deduction=D(10**10)))
-    table = TierTable(tiers=free, unit="notional", scheme="marginal")
+    free = (Tier(maintenance_rate=D(0), up_to=D(10**12)), Tier(maintenance_rate=D("0.01")))
+    table = TierTable(tiers=free, unit="notional", scheme="whole")
     names = list(mark)[: len(mark) // 2]
     keys = [("perpetual", name.removesuffix("-SWAP"), mode) for name in names for mode in MarginMode]
     book = book.with_instruments((), dict.fromkeys(keys, table))
@@ -148,8 +148,8 @@ def test_a_requirement_that_floats_take_for_less_than_nothing_is_asked() -> None
     for n in range(100):
         bound = D(random.randint(10**6, 10**8)) / 100
         mark[f"C{n}-USDT-SWAP"] = bound + D(n % 2).scaleb(-(9 + n % 7))
-        rows = (Tier(maintenance_rate=D(0), up_to=bound), Tier(maintenance_rate=D("0.01"), deduction=bound / 100))
-        tables["perpetual", f"C{n}-USDT", MarginMode.CROSS] = TierTable(tiers=rows, scheme="marginal")
+        rows = (Tier(maintenance_rate=D(0), up_to=bound), Tier(maintenance_rate=D("0.01")))
+        tables["perpetual", f"C{n}-USDT", MarginMode.CROSS] = TierTable(tiers=rows, scheme="whole")
     book = book.with_instruments((), tables)
     longs = (Position(instrument=name, side=Side.LONG, contracts=D(1), entry_price=mark[name]) for name in mark)
 
@@ -168,7 +168,10 @@ def test_a_requirement_that_floats_take_for_less_than_nothing_is_asked() -> None
             "marginal",
             "a deduction where tiers go by contracts",
         ),
-        ([("0.005", "10", "0"), ("0.01", None, "5")], "notional", "marginal", "a requirement below zero"),
+        ([("0.005", "10", "0"), ("0.01", None, "5")], "notional", "marginal", "a requirement that jumps"),
+        ([("0.005", "10", "0"), ("0.004", None, "-0.01")], "notional", "marginal", "a marginal rate that falls"),
+        ([("0", "100", "0"), ("0.01", None, "1")], "notional", "marginal", "a marginal tier that needs nothing"),
+        ([("1e-330", None, "0")], "notional", "marginal", "a rate below 1E-9"),
         ([("0.005", "10", "1"), ("0.01", None, "2")], "notional", "marginal", "a first tier with a deduction"),
         ([("0.005", "10", "0"), ("0.01", None, "0")], "borrowed", "whole", 'unit "borrowed"'),
         ([("0.005", "10", "0"), ("0.01", None, "0")], "notional", "of_initial", 'scheme "of_initial"'),

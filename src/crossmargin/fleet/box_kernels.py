@@ -25,6 +25,13 @@ NEVER = 1e300
 
 
 @inlined
+def room(distance: float, error: float) -> float:
+    """What positions may lose or gain together; none where the error of one that seems to lose nothing is as much."""
+    left = distance - 2.0 * error
+    return left * SHAVED if left > error else 0.0
+
+
+@inlined
 def losses(
     falls: float, rises: float, size: float, j: int, c: float, slope: Floats, low: Floats, high: Floats, whole: bool
 ) -> Any:  # noqa: ANN401 - a pair
@@ -60,10 +67,10 @@ def gains(
 
 
 @inlined
-def ever(sign: float, j: int, c: float, slope: Floats, low: Floats, high: Floats, shift: int) -> Any:  # noqa: ANN401 - a pair
-    """Whether D_c can lose falling, and rising, at any price whatever."""
+def ever(sign: float, j: int, c: float, slope: Floats, low: Floats, high: Floats, shift: int, whole: bool) -> Any:  # noqa: ANN401 - a pair
+    """Whether D_c can lose falling, and rising, at any price whatever; a whole tier is not left."""
     gentle, steep = j, j
-    if low[j] > 0.0 or high[j] < np.inf:
+    if not whole and (low[j] > 0.0 or high[j] < np.inf):
         gentle = (j >> shift) << shift
         while high[steep] < np.inf:
             steep += 1
@@ -91,8 +98,9 @@ def rebox(
     exact_only = not (error < np.inf and abs(need) < np.inf)
     c_fall = warn if state == 0 else 1.0
     c_rise = warn if state == 1 else 1.0
-    room_fall = max(worth - c_fall * need - 2.0 * error, 0.0) * SHAVED if state < LIQUIDATION else 0.0
-    room_rise = max(c_rise * need - worth - 2.0 * error, 0.0) * SHAVED if state > 0 else 0.0
+    room_fall = room(worth - c_fall * need, error) if state < LIQUIDATION else 0.0
+    room_rise = room(c_rise * need - worth, error) if state > 0 else 0.0
+    exact_only = exact_only or (state < LIQUIDATION and room_fall == 0.0) or (state > 0 and room_rise == 0.0)
     lost, gained = 0.0, 0.0
     if not exact_only:
         for k in range(start[a], stop[a]):
@@ -118,7 +126,7 @@ def rebox(
             below, above = 0.0, 0.0
         else:
             if state < LIQUIDATION:
-                fall_ever, rise_ever = ever(sign, j, c_fall, slope, low, high, shift)
+                fall_ever, rise_ever = ever(sign, j, c_fall, slope, low, high, shift, whole[lane])
                 fall, rise = losses(sign, sign, size, j, c_fall, slope, low, high, whole[lane])
                 reach = width(share_fall, max(fall, rise) * size, sigma[lane])
                 below = reach if fall_ever else below
@@ -163,8 +171,8 @@ def part(
 
 
 @kernel
-def to_next_loan(equity: float, error: float, lane: int, loans: Ints, bound: Floats) -> float:
-    """How far equity may move before its debt changes tier; a debt without tiers may not come about."""
+def to_next_loan(equity: float, error: float, lane: int, loans: Ints, bound: Floats, begins: bool) -> float:
+    """How far equity may move before its debt changes tier, or begins; a debt without tiers may not come about."""
     first, last = loans[lane, 0], loans[lane, 1]
     if first == last:
         return max(equity - error, 0.0)
@@ -174,6 +182,8 @@ def to_next_loan(equity: float, error: float, lane: int, loans: Ints, bound: Flo
     nearest = bound[j] - owed
     if j > first:
         nearest = min(nearest, owed - bound[j - 1])
+    if begins:
+        nearest = min(nearest, abs(owed))
     return float(max(nearest - error, 0.0))
 
 
@@ -193,8 +203,9 @@ def rebox_shared(
     exact_only = not (error < np.inf and abs(need) < np.inf and abs(worth) < np.inf)
     c_fall = warn if state == 0 else 1.0
     c_rise = warn if state == 1 else 1.0
-    room_fall = max(worth - c_fall * need - 2.0 * error, 0.0) * SHAVED if state < LIQUIDATION else 0.0
-    room_rise = max(c_rise * need - worth - 2.0 * error, 0.0) * SHAVED if state > 0 else 0.0
+    room_fall = room(worth - c_fall * need, error) if state < LIQUIDATION else 0.0
+    room_rise = room(c_rise * need - worth, error) if state > 0 else 0.0
+    exact_only = exact_only or (state < LIQUIDATION and room_fall == 0.0) or (state > 0 and room_rise == 0.0)
     lost, gained, share_fall, share_rise = 0.0, 0.0, NEVER, NEVER
     for again in range(2):
         p, least, most, reach_of_part = 1.0, 1.0, 1.0, NEVER
@@ -219,9 +230,10 @@ def rebox_shared(
                     )  # fmt: skip
                 if sharing.margined:
                     off = 2.0 * (blur[k] + 1.01 * UNIT * (2.0 * (stop[a] - start[a]) + OPERATIONS) * gross)
-                    reach_of_part = to_next_loan(equity, off, lane, sharing.loans, sharing.bound) / max(count, 1)
                     tier = loan_tier(-equity, 0.0, lane, sharing.loans, sharing.bound)
                     owed = -equity * sharing.needs[tier] if tier >= 0 else 0.0
+                    alone = need <= (1.0 + 1e-9) * owed * price[lane]  # a status jumps where nothing is needed any more
+                    reach_of_part = to_next_loan(equity, off, lane, sharing.loans, sharing.bound, alone) / max(count, 1)
                 p, least, most = price[lane] * (1.0 + RANGE), sharing.least[lane], sharing.most[lane]
                 fall = abs(value - c_fall * (needed + owed)) * price[lane]
                 rise = abs(value - c_rise * (needed + owed)) * price[lane]

@@ -129,19 +129,25 @@ def rows_of(columns: Columns, tables: Tables, lane: Ints, order: Ints, pool: Int
     unit = np.array([float(each.instrument.unit) for each in tables.lanes] or [1.0])
     contracts = np.where(np.array(in_base)[lane], contracts * unit[lane], contracts)
     sizes = _group_sizes(group[lane], pool, len(group_names), contracts)
+    slack[_mixed(tables, lane, pool, group[lane], len(group_names))] = np.inf
     for index, each in enumerate(tables.lanes):
-        if each.table is None or len(each.table.tiers) == 1:
+        if each.table is None or len(each.table.tiers) == 1 or each.by_value:
             continue
         mine = np.flatnonzero(lane == index)
-        if each.by_value:
-            shared = mine[sizes[mine] > contracts[mine]] if each.group else mine[:0]
-            slack[pool[shared]] = np.inf
-            continue
         tier, unsure = tiers_by_size(each, sizes[mine])
         for k in np.flatnonzero(unsure).tolist():
             tier[k] = tier_by_size(each, _exact_size(columns, tables, lane, order, pool, int(mine[k])))
         row[mine] += tier
     return row.astype(np.uint16 if len(tables.slope) <= ROWS_MAX else np.uint32)
+
+
+def _mixed(tables: Tables, lane: Ints, pool: Ints, group: Ints, groups: int) -> Ints:
+    """Pools in which a position that goes by value shares its tier with another."""
+    by_value = np.array([each.by_value for each in tables.lanes] or [False])
+    shared = np.flatnonzero(group >= 0)
+    _, where = np.unique(pool[shared] * groups + group[shared], return_inverse=True)
+    mixed = (np.bincount(where)[where] > 1) & (np.bincount(where, by_value[lane[shared]])[where] > 0)
+    return np.unique(pool[shared[mixed]])
 
 
 def _group_sizes(group: Ints, pool: Ints, groups: int, contracts: Floats) -> Floats:
@@ -162,6 +168,6 @@ def _exact_size(columns: Columns, tables: Tables, lane: Ints, order: Ints, pool:
         other = tables.lanes[lane[k]]
         if k == index or (mine.group is not None and other.group == mine.group):
             size = columns.contracts.decimal(int(order[k]))
-            in_base = mine.table is not None and mine.table.unit == "base"
+            in_base = other.table is not None and other.table.unit == "base"
             total = EXACT.add(total, EXACT.multiply(size, other.instrument.unit) if in_base else size)
     return total

@@ -52,8 +52,8 @@ def signed(row: Any) -> Any:  # noqa: ANN401 - whatever width the rows have
 @inlined
 def bucket_of(price: float, reference: float) -> int:
     """Bucket of a price; what lies outside the ladder hangs at its end."""
-    found = int(np.floor((price / reference - 1.0) / WIDTH)) + BUCKETS // 2
-    return min(max(found, 0), BUCKETS - 1)
+    steps = min(max(np.floor((price / reference - 1.0) / WIDTH), -float(BUCKETS)), float(BUCKETS))
+    return min(max(int(steps) + BUCKETS // 2, 0), BUCKETS - 1)
 
 
 @inlined

@@ -17,11 +17,20 @@ from typing import NamedTuple
 import numpy as np
 
 from crossmargin.fleet.arrays import UNIT, Bools, Codes, Floats, Ints
-from crossmargin.fleet.jit import kernel
-from crossmargin.fleet.kernels import verdict
+from crossmargin.fleet.jit import inlined, kernel
+from crossmargin.fleet.kernels import UNDECIDED, verdict
 from crossmargin.fleet.ladder_kernels import signed
 
-__all__ = ["OPERATIONS", "Sharing", "counted", "evaluate_shared", "initial_shared", "loan_tier", "revalue_shared"]
+__all__ = [
+    "OPERATIONS",
+    "Sharing",
+    "counted",
+    "evaluate_shared",
+    "initial_shared",
+    "loan_tier",
+    "revalue_shared",
+    "ruled",
+]
 
 OPERATIONS = 40.0
 
@@ -179,6 +188,14 @@ def initial_shared(
     return total
 
 
+@inlined
+def ruled(worth: float, need: float, warn: float, error: float) -> int:
+    """Status of a pool that shares collateral: a debt of a hair needs something, none needs nothing, and decides."""
+    if error > 0.0 and need <= error and worth <= error:
+        return UNDECIDED
+    return verdict(worth, need, warn, error)
+
+
 @kernel
 def revalue_shared(
     bounds: Ints, row: Codes, quantity: Floats, blur: Floats, rate: Codes, rates: Floats, cash: Floats, slack: Floats,
@@ -197,4 +214,4 @@ def revalue_shared(
         initial[a] = initial_shared(
             a, start, stop, row, quantity, blur, rate, rates, price, shift, sharing
         )  # fmt: skip
-        status[a] = verdict(worth, need, warn, unsure)
+        status[a] = ruled(worth, need, warn, unsure)

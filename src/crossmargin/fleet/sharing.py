@@ -113,7 +113,7 @@ def sharing_of(rulebook: Rulebook, lanes: Sequence[Lane], warn: float) -> Sharin
         np.array([np.inf if each.up_to is None else float(each.up_to) for each in tiers]),
         np.array([float(each.maintenance_rate) for each in tiers]),
         np.array([float(each.initial_rate or 0) for each in tiers]),
-        least, most, float(max(most.max(initial=1.0), debt.max(initial=1.0))),
+        least, most, float(max(most.max(initial=1.0), debt.max(initial=1.0), -least.min(initial=0.0))),
     )  # fmt: skip
 
 

@@ -4,14 +4,14 @@ In a row the requirement is `slope x n - deduction`, n the position's value. Row
 apart, so that a position needs one number: its row. `low` and `high` bound the values for which a row holds:
 
     marginal, by value     the bounds meet: the requirement is continuous, so either row is right at a bound
-    whole, by value        the bounds stay apart by more than any rounding: between them nothing is decided in floats;
-                           so does the end of a tier that needs nothing, since nothing and a hair differ in status
+    whole, by value        the bounds stay apart by more than any rounding: between them nothing is decided in floats
     by contracts           0 and infinity: the size alone picks the row, once, when the fleet is packed
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import pairwise
 
 import numpy as np
 
@@ -53,6 +53,7 @@ Where accounts share collateral, a currency has a lane too: its price is the cur
 
 GAP = 32 * UNIT
 ROUNDED = 1e-12
+RATE_LEAST = Decimal("1e-9")
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,11 +186,13 @@ def _lane(rulebook: Rulebook, instrument: Instrument, mode: int) -> Lane:
     margin_mode = MarginMode.ISOLATED if mode == ISOLATED else MarginMode.CROSS
     table = rulebook.tier_table(instrument, margin_mode)
     by_value = table.unit == "notional" or (table.unit == "base" and instrument.inverse)
-    if (problem := _uncovered(table, by_value=by_value)) is not None:
+    fee = closing_fee_rate(instrument, rulebook)
+    problem = _uncovered(table, by_value=by_value) or _uneven(table, fee, by_value=by_value)
+    if problem is not None:
         raise UnsupportedError(f'{rulebook.venue}: "{instrument.id}": {problem} is not covered by the fleet kernels')
     rule = rulebook.rules.isolated_tier_group if mode == ISOLATED else rulebook.rules.tier_group
     group = None
-    if rule != "leg" and table.scheme != "marginal" and len(table.tiers) > 1:
+    if rule != "leg" and table.scheme != "marginal":
         group = f"{instrument.kind}:{instrument.family or instrument.id}" if rule == "family" else instrument.id
     return Lane(instrument, mode, table, group, by_value)
 
@@ -207,6 +210,23 @@ def _uncovered(table: TierTable, *, by_value: bool) -> str | None:
     return None
 
 
+def _uneven(table: TierTable, fee: Decimal, *, by_value: bool) -> str | None:
+    """What would make a requirement bend or jump where the watch counts on neither, if there is something."""
+    rates = [EXACT.add(tier.maintenance_rate, fee) for tier in table.tiers]
+    if any(0 < rate < RATE_LEAST for rate in rates):
+        return f"a rate below {RATE_LEAST}"
+    if not by_value or table.scheme != "marginal" or len(rates) == 1:
+        return None
+    if rates[0] == 0:
+        return "a marginal tier that needs nothing"
+    for low, high, rise in zip(table.tiers, table.tiers[1:], (b - a for a, b in pairwise(rates)), strict=False):
+        if rise < 0:
+            return "a marginal rate that falls"
+        if low.up_to is None or EXACT.multiply(low.up_to, rise) != EXACT.subtract(high.deduction, low.deduction):
+            return "a requirement that jumps between marginal tiers"
+    return None
+
+
 def _jumps(lane: Lane) -> bool:
     return lane.table is not None and lane.table.scheme != "marginal" and len(lane.table.tiers) > 1
 
@@ -219,13 +239,12 @@ def _fill(rulebook: Rulebook, lane: Lane, first: int, into: tuple[Floats, Floats
         return
     fee = closing_fee_rate(lane.instrument, rulebook)
     bounds = [float(tier.up_to) for tier in lane.table.tiers[:-1] if tier.up_to is not None]
-    gap = 0.0
+    gap = GAP if _jumps(lane) else 0.0
     for index, tier in enumerate(lane.table.tiers):
         row = first + index
         slope[row] = float(EXACT.add(tier.maintenance_rate, fee))
         deduction[row] = float(tier.deduction)
         low[row] = bounds[index - 1] * (1 + gap) if index and lane.by_value else 0.0
-        gap = GAP if _jumps(lane) or slope[row] == 0.0 else 0.0
         high[row] = bounds[index] * (1 - gap) if index < len(bounds) and lane.by_value else np.inf
 
 

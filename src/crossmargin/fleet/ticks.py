@@ -6,12 +6,15 @@ from decimal import Decimal
 
 import numpy as np
 
+from crossmargin.domain.arithmetic import ONE
 from crossmargin.domain.instrument import Kind
 from crossmargin.errors import InputError
 from crossmargin.fleet.arrays import Amounts, Decimals, Floats, Ints, Scaled
 from crossmargin.fleet.pack import Fleet, price_of
 
 __all__ = ["Ticks", "ticks_of", "ticks_of_columns"]
+
+UNITS_MAX = 2**53
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +50,13 @@ def ticks_of(fleet: Fleet, sequence: Sequence[Mapping[str, Decimal]]) -> Ticks:
     """Ticks of exact marks; instruments that nobody holds are left out.
 
     Raises:
-        InputError: a mark that is not above zero.
+        InputError: a mark that is not above zero, or another price of USD than 1.
     """
     lanes_of = fleet.tables.lanes_of()
     starts, lanes, values, marks = [0], [], [], []
     for moved in sequence:
+        if moved.get("USD", ONE) != ONE:
+            raise InputError("marks", "USD", "is what all prices are in: it costs 1")
         for name, mark in moved.items():
             for lane in lanes_of.get(name, ()):
                 lanes.append(lane)
@@ -71,13 +76,18 @@ def ticks_of_columns(fleet: Fleet, instruments: Sequence[str], marks: Scaled) ->
     """Ticks of one mark each: the first instrument's, the second's, and so on round by round.
 
     Raises:
-        InputError: a mark that is not above zero, or marks that are no whole number of rounds.
+        InputError: a mark that is not above zero, marks that are no whole number of rounds, or of so many digits that
+            floats don't tell them apart.
     """
     lanes_of = fleet.tables.lanes_of()
     width = [len(lanes_of.get(name, ())) for name in instruments]
     rounds, rest = divmod(len(marks), len(instruments))
     if rest or (len(marks) and marks.units.min() <= 0):
         raise InputError("marks", "", "has to hold whole rounds of marks above zero")
+    if len(marks) and marks.units.max() > UNITS_MAX:
+        raise InputError(
+            "marks", "", f"{marks.units.max()} units are more than {UNITS_MAX}: floats don't tell them apart"
+        )
     entry = np.repeat(np.arange(len(marks)), np.tile(width, rounds))
     lane = np.tile(np.array([each for name in instruments for each in lanes_of.get(name, ())], np.int64), rounds)
     price = marks.floats()[entry]

@@ -24,6 +24,7 @@ from crossmargin.fleet.ladder_kernels import recentre
 from crossmargin.fleet.pack import Fleet, pinned, prices
 from crossmargin.fleet.screen import UNDECIDED, screen
 from crossmargin.fleet.shelf import Shelf
+from crossmargin.fleet.tables import BASE, FEE, INITIAL
 from crossmargin.fleet.ticks import Ticks, ticks_of
 
 __all__ = ["Change", "Changes", "Watch"]
@@ -102,7 +103,23 @@ class Watch:
         Raises:
             InputError: a mark that is not above zero. Nothing is changed then.
         """
-        return self.play(ticks_of(self.fleet, [marks]))
+        ticks = ticks_of(self.fleet, [marks])
+        if self._hidden(ticks):
+            self._stale = max(self._stale, 1)
+        return self.play(ticks)
+
+    def _hidden(self, ticks: Ticks) -> bool:
+        """Whether a mark moves by less than floats see: no edge is passed, and only a sweep asks whoever is near."""
+        still = np.flatnonzero(ticks.price == self._shelf.hooks.price[ticks.lane])
+        now, lanes = self._marks, self.fleet.tables.lanes
+        for index in still.tolist():
+            name = ticks.instruments[ticks.lane[index]]
+            if lanes[ticks.lane[index]].mode in {BASE, FEE, INITIAL}:
+                continue  # flat in their mark, exactly
+            known = now.mark.get(name) or now.fx.get(name) or now.forward.get(name.removeprefix("forward:"))
+            if known is not None and known != ticks.mark.decimal(index):
+                return True
+        return False
 
     def play(self, ticks: Ticks) -> Changes:
         """Play ticks one after the other, each decided before the next."""
@@ -220,7 +237,7 @@ class Watch:
         self._limit = max(CROWD_LEAST, pools // CROWD_SHARE)
         self._queued = np.zeros(pools, np.bool_)
         self._woken = np.empty(self._limit + 1, np.int64)
-        self._figures = np.empty((self._limit + 1, 3))
+        self._figures = np.empty((self._limit + 1, 4))
         self._changes = np.empty((4 * self._limit + 4, 4), np.int64)
         self._counters = np.zeros(1, np.int64)
         self._changed, self._became = np.empty(pools, np.int64), np.empty(pools, np.uint8)

@@ -14,7 +14,7 @@ from crossmargin.fleet.box_kernels import rebox, rebox_shared
 from crossmargin.fleet.jit import fused, kernel, prefetch
 from crossmargin.fleet.kernels import FIELDS, SAFE, UNDECIDED, verdict
 from crossmargin.fleet.ladder_kernels import Hooks, crowd, signed, unhook, walk
-from crossmargin.fleet.shared_kernels import Sharing, evaluate_shared
+from crossmargin.fleet.shared_kernels import Sharing, evaluate_shared, ruled
 
 __all__ = ["Book", "Tiers", "advance", "drop", "judge", "lay", "sweep"]
 
@@ -90,11 +90,11 @@ def judge(a: int, book: Book, tiers: Tiers, sharing: Sharing | None, price: Floa
             a, book.start, book.stop, book.row, book.quantity, book.blur, book.cash, book.slack, price,
             tiers.slope, tiers.deduction, tiers.low, tiers.high, tiers.shift, tiers.unit_error, sharing,
         )  # fmt: skip
-    else:
-        worth, need, error = evaluate(
-            a, book.start, book.stop, book.row, book.quantity, book.cash, book.slack, price,
-            tiers.slope, tiers.deduction, tiers.low, tiers.high, tiers.shift, tiers.unit_error,
-        )  # fmt: skip
+        return ruled(worth, need, tiers.warn, error)
+    worth, need, error = evaluate(
+        a, book.start, book.stop, book.row, book.quantity, book.cash, book.slack, price,
+        tiers.slope, tiers.deduction, tiers.low, tiers.high, tiers.shift, tiers.unit_error,
+    )  # fmt: skip
     return verdict(worth, need, tiers.warn, error)
 
 
@@ -254,7 +254,8 @@ def advance(
                     a, start, stop, row, quantity, cash, slack, price, slope, deduction, low, high, shift, unit_error,
                 )  # fmt: skip
             figures[w, 0], figures[w, 1], figures[w, 2] = worth, need, error
-            now = verdict(worth, need, warn, error)
+            now = verdict(worth, need, warn, error) if sharing is None else ruled(worth, need, warn, error)
+            figures[w, 3] = now
             if now != state[a]:
                 changes[written, 0], changes[written, 1] = t, a
                 changes[written, 2], changes[written, 3] = state[a], now
@@ -267,7 +268,7 @@ def advance(
         for w in range(found):
             a = woken[w]
             worth, need, error = figures[w, 0], figures[w, 1], figures[w, 2]
-            if unsure == 0 or verdict(worth, need, warn, error) != UNDECIDED:
+            if figures[w, 3] != UNDECIDED:
                 if sharing is not None:
                     rebox_shared(
                         a, worth, need, error, state[a], start, stop, row, quantity, blur, slope, deduction, low, high,
