@@ -60,7 +60,7 @@ def shared_book(rate: str, **loans: str) -> Rulebook:
     tables = {key(name, "borrow"): whole((each, None), unit="borrowed") for name, each in loans.items()}
     book = load("okx", account_mode=AccountMode.MULTI_CURRENCY)
     book = book.with_instruments((CALL, ONE), {**tables, key("A1"): whole((rate, None))})
-    return msgspec.structs.replace(book, collateral=dict.fromkeys(("BTC", "USDT"), full))
+    return msgspec.structs.replace(book, collateral=dict.fromkeys(("BTC", "USD", "USDT"), full))
 
 
 def check(account: Account, book: Rulebook, marks: Marks, moved: dict[str, str], *statuses: int) -> None:
@@ -114,6 +114,17 @@ def test_a_hair_of_equity_needs_nothing() -> None:
     marks = Marks(mark={"A1": D("0.001")}, fx={"USDT": D(1), "USDC": D(1)})
 
     check(account, shared_book("0", USDT="0.05", USDC="0"), marks, {}, 0)
+
+
+def test_a_worth_that_is_not_known_is_asked_though_nothing_is_needed() -> None:
+    """By floats a hair is left of a currency without known rates, in truth a hair is owed: that needs its margin."""
+    book = shared_book("0", USDT="0.05")
+    book = msgspec.structs.replace(book, collateral={"BTC": book.collateral["BTC"]})
+    mark, entry, size = D("0.00702741642495508"), D("0.00632467478246"), D("11879.05980689534")
+    cash = size * (mark - entry) - D("2e-30")
+    account = sharing({"USDT": str(cash)}, held("A1", Side.SHORT, str(size), str(entry)))
+
+    check(account, book, Marks(mark={"A1": mark}, fx={"USDT": D(1)}), {}, 2)
 
 
 def test_a_debt_that_ends_wakes_its_pool() -> None:

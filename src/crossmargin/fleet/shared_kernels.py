@@ -191,7 +191,7 @@ def initial_shared(
 @inlined
 def ruled(worth: float, need: float, warn: float, error: float) -> int:
     """Status of a pool that shares collateral: a debt of a hair needs something, none needs nothing, and decides."""
-    if error > 0.0 and need <= error and worth <= error:
+    if error > 0.0 and not need > error and not worth > error:  # so is a worth that is not known, NaN
         return UNDECIDED
     return verdict(worth, need, warn, error)
 

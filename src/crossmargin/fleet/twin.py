@@ -47,7 +47,7 @@ def revalue(fleet: Fleet, price: Floats) -> list[Valued]:
 def value(fleet: Fleet, price: Floats, pool: int) -> Valued:
     """One pool."""
     equity, initial, required, error = figures(fleet, price, pool)
-    if fleet.sharing.used and error > 0 and required <= error and equity <= error:
+    if fleet.sharing.used and error > 0 and not required > error and not equity > error:
         return equity, initial, required, 3
     return equity, initial, required, verdict(equity, required, warn=fleet.warn, error=error)
 
