@@ -485,3 +485,26 @@ def test_a_mark_in_dollars_of_an_option_in_coin_is_refused(
     for verb in ("screen", "compare", "stress", "watch"):
         status, _, errors = fleet(verb, options_desk)
         assert (status, says in errors, errors.count("\n")) == (1, True, 1)
+
+
+@pytest.mark.parametrize("size", [None, "0"])
+def test_an_account_that_needs_nothing_is_nobody_s_problem(
+    fleet: Callable[..., Ran], tmp_path: Path, size: str | None
+) -> None:
+    """No money and no position, or one of size zero: safe, and liquidated in no scenario, with a cascade or without."""
+    import polars as pl
+
+    head = {"venue": "binance", "accounts": 1, "marks": {"BTCUSDT": "50000"}}
+    (tmp_path / "fleet.json").write_text(json.dumps(head), encoding="utf-8")
+    row = {"account": "a", "instrument": "BTCUSDT", "side": "long", "margin_mode": "cross", "contracts": size,
+           "entry_price": "1", "leverage": "1", "margin": None}  # fmt: skip
+    held = pl.DataFrame([row] if size else [], schema=dict.fromkeys(row, pl.String))
+    held.write_parquet(tmp_path / "part-00000.positions.parquet")
+    balances = pl.DataFrame({"account": ["a"], "currency": ["USDT"], "balance": ["0"]})
+    balances.write_parquet(tmp_path / "part-00000.balances.parquet")
+
+    assert fleet("screen", tmp_path)[0] == fleet("compare", tmp_path)[0] == 0
+    for more in ((), ("--depth", "*=1e6")):
+        status, out, _ = fleet("stress", tmp_path, "--market", "-0.1", "--json", *more)
+        (case,) = json.loads(out)["scenarios"]
+        assert (status, case["liquidated"], case["shortfall"], case["insurance"], case["pnl"]) == (0, 0, 0, 0, 0)

@@ -57,6 +57,8 @@ def deepened(fleet: Fleet, marks: Marks, scenarios: Scenarios, depth: Mapping[st
     """
     if fleet.sharing.used:
         raise UnsupportedError("cascade: options, and currencies that share collateral, are not covered")
+    if not fleet.tables.lanes:  # nobody holds anything
+        return Deepened(scenarios, np.zeros(len(scenarios), np.int64), np.zeros(scenarios.factor.shape))
     coins, coin = _coins(fleet)
     deep = _depths(coins, depth)
     exposure = _Exposure(fleet, marks, scenarios, coin, len(coins))
@@ -114,7 +116,7 @@ class _Exposure:
         price = self.price[:, case] * np.where(self.inverse, 1.0 / factor, factor)
         valued = revalued(self.fleet, price)
         held = self.fleet.stop > self.fleet.start
-        found: Bools = (valued.equity <= valued.required) & self.stressed & held
+        found: Bools = (valued.equity <= valued.required) & (valued.required != 0.0) & self.stressed & held
         return found
 
 

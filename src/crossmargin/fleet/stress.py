@@ -144,7 +144,7 @@ def _losses(fleet: Fleet, price: Floats, worth: Floats, left_out: Bools) -> _Los
     shortfall, insurance, liquidated = (np.zeros(padded.shape[1]) for _ in range(3))
     worst, lost, hits = np.full(pools, np.inf), np.zeros(pools), np.zeros(pools, np.int64)
     currency = currencies(fleet)
-    skipped = left_out | (fleet.start == fleet.stop)
+    skipped = left_out | ~_needing(fleet)
     kernels.stress(
         fleet.start, fleet.stop, fleet.row, fleet.quantity, fleet.cash, currency, skipped, padded,
         price.min(axis=1, initial=np.inf), price.max(axis=1, initial=0.0), worths, tables.slope, tables.deduction,
@@ -173,6 +173,15 @@ def _shared_losses(fleet: Fleet, price: Floats, worth: Floats, left_out: Bools) 
         lost += lacking
         hits += hit
     return shortfall, insurance, liquidated, worst, lost, hits
+
+
+def _needing(fleet: Fleet) -> Bools:
+    """Pools of which something may be required: nobody is due who needs nothing, whatever he owes."""
+    lane = fleet.row.astype(np.int64) >> fleet.tables.shift
+    rates = fleet.tables.slope.reshape(-1, 1 << fleet.tables.shift).max(axis=1)
+    pool = np.repeat(np.arange(len(fleet)), fleet.stop - fleet.start)
+    found: Bools = np.bincount(pool, np.abs(fleet.quantity) * rates[lane], len(fleet)) > 0.0
+    return found
 
 
 def _apart(fleet: Fleet) -> tuple[Ints, Ints, Floats]:

@@ -156,7 +156,7 @@ def stress(fleet: Fleet, price: Floats, worth: Floats) -> tuple[list[float], lis
             if fleet.bounds[pool + 1] > fleet.bounds[pool]
             and fleet.slack[pool] < inf
             and equity <= required
-            and (required or not fleet.sharing.used)
+            and required
         ]
         shortfall.append(sum((required - equity) * value for value, equity, required, _ in hit))
         insurance.append(sum(-owned * value for value, _, _, owned in hit if owned < 0))
